@@ -1,0 +1,134 @@
+"""The accounts that an emulator starts with: built in, or from a TOML file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.secrets import Secret
+
+__all__ = ["DEMO_ACCOUNTS", "Account", "load_accounts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as it starts.
+
+    `balance` is in credits. `sub_user_of` or `client_of` names the account that it belongs to, which sees it and
+    tops it up. A `reseller` may top up clients. What a `suspended` account asks for is answered `Kindly Contact
+    Providers for help`; the credits of a `frozen` one can't be moved: `Failed to deduct your account`.
+    """
+
+    username: str
+    password: Secret
+    api_key: Secret
+    balance: int = 0
+    sender_ids: tuple[str, ...] = ()
+    reseller: bool = False
+    sub_user_of: str | None = None
+    client_of: str | None = None
+    suspended: bool = False
+    frozen: bool = False
+
+
+def _demo(username: str, balance: int, **more: Any) -> Account:
+    return Account(
+        username,
+        Secret(f"{username}-password"),
+        Secret(f"{username}-api-key-".ljust(128, "0")),
+        balance,
+        ("MSPACE", "DEMO"),
+        **more,
+    )
+
+
+DEMO_ACCOUNTS: tuple[Account, ...] = (
+    _demo("demo", 1_000, reseller=True),
+    _demo("subuser1", 20, sub_user_of="demo"),
+    _demo("subuser2", 18, sub_user_of="demo"),
+    _demo("client1", 20, client_of="demo"),
+    _demo("client2", 18, client_of="demo"),
+    _demo("plain", 50),
+    _demo("empty", 0),
+    _demo("suspended", 100, reseller=True, suspended=True),
+    _demo("frozen", 100, reseller=True, frozen=True),
+    _demo("frozen-sub", 0, sub_user_of="frozen"),
+    _demo("frozen-client", 0, client_of="frozen"),
+)
+"""`demo`, a reseller with two sub-accounts and two clients, and one account for each kind of refusal. The password
+is `<user name>-password`, the API key `<user name>-api-key-`, filled with zeros to 128 characters."""
+
+
+def load_accounts(path: str | os.PathLike[str]) -> tuple[Account, ...]:
+    """The accounts of a TOML file: a table `[[account]]` for each, with the fields of `Account` as keys.
+
+    :raises InvalidInput: names the file, the account and the key at fault, never a value of a secret.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        document = tomllib.loads(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"can't be read: {type(error).__name__}"
+    except tomllib.TOMLDecodeError as error:
+        # Its text says the place, not what stands there.
+        problem = f"is not TOML: {error}"
+    else:
+        return _checked(path, document)
+    raise InvalidInput(f"{os.fspath(path)} {problem}")
+
+
+def _checked(path: str | os.PathLike[str], document: dict[str, Any]) -> tuple[Account, ...]:
+    tables = document.get("account")
+    if set(document) != {"account"} or not isinstance(tables, list) or not tables:
+        raise InvalidInput(f"{os.fspath(path)}: it holds a table [[account]] for each account, and nothing else")
+    accounts = tuple(_account(f"{os.fspath(path)}: account {place}", table) for place, table in enumerate(tables, 1))
+    check_family(os.fspath(path), accounts)
+    return accounts
+
+
+def _account(place: str, table: dict[str, Any]) -> Account:
+    kinds = get_type_hints(Account)
+    known = ", ".join(field.name for field in fields(Account))
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in kinds:
+            raise InvalidInput(f"{place}: there is no key {key!r}: there are {known}")
+        values[key] = _value(f"{place}: {key}", kinds[key], value)
+    for key in ("username", "password", "api_key"):
+        if not values.get(key):
+            raise InvalidInput(f"{place}: {key} is missing")
+    if values.get("balance", 0) < 0:
+        raise InvalidInput(f"{place}: balance is negative")
+    return Account(**values)
+
+
+def _value(place: str, kind: Any, value: Any) -> Any:
+    if kind == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise InvalidInput(f"{place} is not a list of texts")
+        return tuple(value)
+    expected = kind if kind in (int, bool) else str
+    if type(value) is not expected:
+        raise InvalidInput(f"{place} is a {type(value).__name__}, not a {expected.__name__}")
+    return Secret(value) if kind is Secret else value
+
+
+def check_family(place: str, accounts: Iterable[Account]) -> None:
+    """That no user name comes twice, and that every parent is there; else `InvalidInput`."""
+    names: set[str] = set()
+    for account in accounts:
+        if account.username in names:
+            raise InvalidInput(f"{place}: there are two accounts {account.username!r}")
+        names.add(account.username)
+    for account in accounts:
+        for parent in filter(None, (account.sub_user_of, account.client_of)):
+            if parent not in names:
+                raise InvalidInput(f"{place}: {account.username!r} belongs to {parent!r}, which is not there")

@@ -1,0 +1,120 @@
+"""Emulator: the ledger as a transport, in both dialects, with faults on request.
+
+It is strict: a key that is misspelt, missing or out of order, or a wrong content type, is refused with a message
+that says so. A fake that swallows mistakes is worth nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+from types import ModuleType
+from typing import Any
+
+from mspace_legacy.emulator.faults import Fault, Faults
+from mspace_legacy.emulator.ledger import Ledger
+from mspace_legacy.errors import ReplyLost, RequestError, ServerError, ServiceError, outcome_unknown
+from mspace_legacy.models import Call
+from mspace_legacy.wire import legacy, v2
+from mspace_legacy.wire.dialect import Incoming
+from mspace_legacy.wire.documents import answer
+from mspace_legacy.wire.http import Request, Response
+from mspace_legacy.wire.replies import failure_kind
+
+__all__ = ["Emulator"]
+
+_DIALECTS: tuple[tuple[ModuleType, str], ...] = ((legacy, "password"), (v2, "api_key"))
+
+
+class Emulator:
+    """Both APIs over one ledger: a transport, to be handed to a client or put behind a socket.
+
+    :param ledger: the demo accounts in memory by default.
+    :param faults: none by default; may be changed at any time.
+    """
+
+    def __init__(self, ledger: Ledger | None = None, faults: Faults | None = None) -> None:
+        self.ledger = ledger or Ledger()
+        self.faults = faults or Faults()
+
+    def handle(self, request: Request) -> Response:
+        """The reply that the service would give; see `Transport`.
+
+        :raises ReplyLost: a fault that takes the reply away.
+        """
+        for dialect, secret_kind in _DIALECTS:
+            if f"{dialect.PATH}/" in request.url:
+                return self._answer(dialect, secret_kind, request)
+        return _page(404, "Not Found", "The requested resource is not available")
+
+    def close(self) -> None:
+        """Close the ledger."""
+        self.ledger.close()
+
+    def _answer(self, dialect: Any, secret_kind: str, request: Request) -> Response:
+        try:
+            incoming: Incoming = dialect.decode_request(request)
+        except RequestError as error:
+            return answer(error.status, "text", f"Malformed request: {error}")
+        faults = self.faults.due(incoming.call.operation)
+        for fault in faults:
+            if fault.kind == "delay":
+                time.sleep(float(fault.argument))
+            elif instead := _instead(fault, dialect, incoming):
+                return instead
+        try:
+            self.ledger.authenticate(incoming.call.username, incoming.secret, by=secret_kind)
+            outcome = self.ledger.answer(incoming.call)
+        except ServiceError as error:
+            outcome = error
+        response: Response = dialect.encode_reply(incoming.call, outcome, incoming.form)
+        for fault in faults:
+            response = _spoilt(fault, incoming.call, response)
+        return response
+
+
+def _instead(fault: Fault, dialect: Any, incoming: Incoming) -> Response | None:
+    """What a fault answers in place of acting on the call; None for a fault that comes later."""
+    match fault.kind:
+        case "status":
+            return _page(int(fault.argument), "", "The service is out of order")
+        case "fail":
+            kind = failure_kind(fault.argument) or ServerError
+            failure = kind(fault.argument, text=fault.argument)
+            told: Response = dialect.encode_reply(incoming.call, failure, incoming.form)
+            return told
+        case "refuse":
+            raise _lost(incoming.call, "closed")
+        case "reset-before":
+            raise _lost(incoming.call, "reset")
+    return None
+
+
+def _spoilt(fault: Fault, call: Call[Any], response: Response) -> Response:
+    """The reply as a fault leaves it, after the call was acted on."""
+    match fault.kind:
+        case "status-after":
+            return _page(int(fault.argument), "", "The service is out of order")
+        case "html":
+            return _page(200, "OK", "Welcome")
+        case "garbage":
+            return Response(200, b"\x00\xff\x8b{]<" * 8, (("Content-Type", "application/octet-stream"),))
+        case "reset-after":
+            raise _lost(call, "reset")
+        case "truncate":
+            raise _lost(call, "cut-short", response)
+    return response
+
+
+def _lost(call: Call[Any], fault: Any, partial: Response | None = None) -> ReplyLost:
+    error = ReplyLost(f"{call.operation}: a fault of the emulator: {fault}", fault=fault)
+    error.partial = partial
+    return error if call.repeatable else outcome_unknown(error, call.operation)
+
+
+def _page(status: int, reason: str, text: str) -> Response:
+    """An error page as Tomcat makes them, which is what a wrong path of the legacy API is known to get."""
+    title = html.escape(f"HTTP Status {status} - {reason or text}")
+    page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
+    headers = (("Content-Type", "text/html;charset=utf-8"), ("Content-Length", str(len(page))))
+    return Response(status, page, headers, reason)

@@ -1,0 +1,201 @@
+"""Server: any transport behind a socket, over waitress.
+
+What a transport raises is told to the peer by the same means: a reply that it lost is a connection reset or
+closed, one that was cut short is cut short.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from mspace_legacy.errors import InvalidInput, MSpaceError, ReplyLost, TransportError
+from mspace_legacy.transport.base import Transport
+from mspace_legacy.wire.http import Request, Response
+
+try:
+    from waitress import wasyncore
+    from waitress.channel import ClientDisconnected, HTTPChannel
+    from waitress.server import create_server
+    from waitress.task import WSGITask
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing.name} is not installed: pip install 'mspace_legacy[server]'", name=missing.name
+    ) from None
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+__all__ = ["Server"]
+
+_log = logging.getLogger("mspace_legacy.server")
+
+_MAX_REQUEST = 1 << 20
+_CHANNEL = "mspace_legacy.channel"
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER on, with no time to linger: closing sends a reset."""
+
+
+class _Discreet(logging.Filter):
+    """waitress names the path of a request that failed, decoded, and a path holds the password.
+
+    That a reply is shorter than it says is no news either: it is what a transport asked for.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        record.msg, record.args = message.partition(" while serving ")[0], ()
+        return not message.startswith("application returned too few bytes")
+
+
+_connection_log = logging.getLogger("mspace_legacy.server.connection")
+_connection_log.addFilter(_Discreet())
+
+
+class _Task(WSGITask):
+    """Lets the application reach the connection, to break it where that is the answer."""
+
+    logger = _connection_log
+
+    def get_environment(self) -> dict[str, Any]:
+        environment: dict[str, Any] = super().get_environment()
+        environment[_CHANNEL] = self.channel
+        return environment
+
+
+class _Channel(HTTPChannel):
+    task_class = _Task
+    logger = _connection_log
+
+
+class Server:
+    """`transport` behind a socket; a context manager that serves from a thread of its own.
+
+    :param host: 127.0.0.1 by default. A wider address serves whoever reaches it, without TLS.
+    :param port: 0 lets the system choose one; `port` and `url` tell which.
+    :param threads: how many requests are answered at once.
+    :raises InvalidInput: the address can't be listened on.
+    """
+
+    def __init__(self, transport: Transport, *, host: str = "127.0.0.1", port: int = 0, threads: int = 8) -> None:
+        self._transport = transport
+        self._map: dict[int, Any] = {}
+        try:
+            self._server = create_server(
+                self._application,
+                map=self._map,
+                host=host,
+                port=port,
+                threads=threads,
+                ident=None,
+                max_request_body_size=_MAX_REQUEST,
+                asyncore_use_poll=True,
+                clear_untrusted_proxy_headers=False,
+            )
+        except (OSError, ValueError) as error:
+            problem = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        else:
+            problem = ""
+        if problem:
+            raise InvalidInput(f"can't listen on {host}:{port}: {problem}")
+        self._server.channel_class = _Channel
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.host: str = host
+        self.port: int = int(self._server.effective_port)
+
+    @property
+    def url(self) -> str:
+        """`http://host:port`, which is a `main_url` and a `base_url` too."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def __enter__(self) -> Server:
+        self._thread = threading.Thread(target=self.serve, name=f"mspace-legacy {self.port}", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+
+    def stop(self) -> None:
+        """Stop serving; safe to call from a signal handler. Requests under way are answered first."""
+        self._stopping.set()
+        self._server.pull_trigger()
+
+    def serve(self, *, grace: float = 10.0) -> None:
+        """Serve until `stop` is called, then for `grace` seconds at most until every request is answered."""
+        while not self._stopping.is_set():
+            wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+        self._server.accepting = False
+        self._server.del_channel(self._map)
+        self._server.socket.close()
+        end = time.monotonic() + grace
+        while self._is_busy() and time.monotonic() < end:
+            wasyncore.loop(timeout=0.05, use_poll=True, map=self._map, count=1)
+        self._server.task_dispatcher.shutdown()
+        self._server.trigger.close()
+        wasyncore.close_all(self._map, ignore_all=True)
+
+    def _is_busy(self) -> bool:
+        return any(channel.requests or channel.total_outbufs_len for channel in self._server.active_channels.values())
+
+    def _application(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response: Response
+        try:
+            response = self._transport.handle(_request(environ))
+        except ReplyLost as lost:
+            if lost.partial is None:
+                _break(environ[_CHANNEL], reset=lost.fault == "reset")
+                raise ClientDisconnected from None
+            response = lost.partial
+            body = response.body[: len(response.body) // 2]
+            return _start(start_response, response, body)
+        except TransportError as error:
+            _log.warning("%s", error)
+            response = Response(502, b"no reply from the service behind this one\n")
+        except MSpaceError as error:
+            _log.error("%s", error)
+            response = Response(500, b"this server failed\n")
+        except Exception as error:  # whatever it is, its text and its traceback may hold a secret
+            _log.error("%s in the transport", type(error).__name__)
+            response = Response(500, b"this server failed\n")
+        return _start(start_response, response, response.body)
+
+
+def _start(start_response: StartResponse, response: Response, body: bytes) -> list[bytes]:
+    status = response.status
+    standard = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
+    headers = list(response.headers)
+    if response.header("content-length") is None:
+        headers.append(("Content-Length", str(len(body))))
+    start_response(f"{status} {response.reason or standard}", headers)
+    return [body]
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").title(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
+    }
+    # PATH_INFO is decoded, and has lost what was %2F and what was a slash.
+    url = f"http://{environ.get('HTTP_HOST', 'localhost')}{environ['REQUEST_URI']}"
+    body = environ["wsgi.input"].read() if environ.get("CONTENT_LENGTH") else None
+    return Request(environ["REQUEST_METHOD"], url, headers, body)
+
+
+def _break(channel: Any, *, reset: bool) -> None:
+    if reset:
+        channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -1,0 +1,357 @@
+"""The network as a transport: urllib3 pools that never repeat, never redirect, and know what left this machine.
+
+What urllib3 would do to a request on its own, and what it would print of one, is turned off here. What remains
+of a failure is one question, which the connections below answer: had a byte of the request been handed to the
+socket?
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import logging
+import math
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3 import exceptions as u3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from mspace_legacy._version import __version__
+from mspace_legacy.errors import (
+    ClosedError,
+    InvalidInput,
+    NotSent,
+    ReplyLost,
+    TransportError,
+    TransportFault,
+    WrongType,
+    outcome_unknown,
+)
+from mspace_legacy.secrets import RedactingFilter
+from mspace_legacy.wire.http import Request, Response
+
+__all__ = ["DEFAULT_TIMEOUT", "Network", "Timeout", "checked_timeout"]
+
+Timeout = float | tuple[float, float]
+"""Seconds: one number for both, or a pair of connecting and of the whole reply."""
+
+DEFAULT_TIMEOUT: tuple[float, float] = (5.0, 30.0)
+DEFAULT_MAX_REPLY = 1 << 20
+_CHUNK = 1 << 16
+_USER_AGENT = f"mspace-legacy/{__version__}"
+
+# urllib3 logs the path of each request at DEBUG, and on the legacy API the path holds the password.
+logging.getLogger("urllib3.connectionpool").addFilter(RedactingFilter())
+
+
+def checked_timeout(timeout: Timeout) -> tuple[float, float]:
+    """`timeout` as a pair of seconds.
+
+    :raises InvalidInput: not positive, or not finite: a call without a bound would hang with the service.
+    """
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    if len(pair) != 2 or not all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in pair):
+        raise WrongType(f"timeout {timeout!r} is neither seconds nor a pair of them: give 30, or (5, 30)")
+    if not all(math.isfinite(part) and part > 0 for part in pair):
+        raise InvalidInput(f"timeout {timeout!r}: seconds are positive and finite, such as 30 or (5, 30)")
+    return float(pair[0]), float(pair[1])
+
+
+class _Progress(threading.local):
+    """How far the exchange of this thread has come.
+
+    `unsent` is true only while it is certain that no byte of the request was handed to a socket, so that a
+    connection that is not one of ours, as vcrpy puts in their place, counts as one that may have sent.
+    """
+
+    unsent = False
+    connecting = False
+
+
+_progress = _Progress()
+
+
+class _TellsProgress(http.client.HTTPConnection):
+    def connect(self) -> None:
+        _progress.unsent = _progress.connecting = True
+        try:
+            super().connect()
+        finally:
+            _progress.connecting = False
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        # A CONNECT to a proxy goes through here as well, but is not yet the request.
+        if not _progress.connecting:
+            _progress.unsent = False
+        super().send(data)
+
+
+class _WithinTime(io.RawIOBase):
+    """A socket's file that ends the whole reply at one time, however slowly its bytes drip in."""
+
+    def __init__(self, sock: socket.socket, file: io.RawIOBase) -> None:
+        self._sock = sock
+        self._file = file
+        patience = sock.gettimeout()
+        self._end = math.inf if patience is None else time.monotonic() + patience
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._end != math.inf:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _ReplyWithinTime(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_WithinTime(sock, self.fp.detach()))
+
+
+class _Connection(_TellsProgress, HTTPConnection):
+    response_class = _ReplyWithinTime
+
+
+class _SecureConnection(_TellsProgress, HTTPSConnection):
+    response_class = _ReplyWithinTime
+
+
+class _Pool(HTTPConnectionPool):
+    @property
+    def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802  # urllib3's name; see below
+        """Ours, unless someone put another in urllib3's place, as vcrpy does to record and replay."""
+        there = HTTPConnectionPool.ConnectionCls
+        return _Connection if there is HTTPConnection else there
+
+
+class _SecurePool(HTTPSConnectionPool):
+    @property
+    def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802  # as in _Pool
+        """As in `_Pool`."""
+        there = HTTPSConnectionPool.ConnectionCls
+        return _SecureConnection if there is HTTPSConnection else there
+
+
+class Network:
+    """HTTP and HTTPS over urllib3: a pool of kept-alive connections for each host, safe for threads.
+
+    :param timeout: seconds for connecting and for the whole of the reply; (5, 30) by default.
+    :param max_reply: bytes of a reply's body; a longer one is an error. 1 MiB by default.
+    :param connections: kept open for each host at most; more are opened when more threads ask at once.
+    :param proxy: URL of a proxy for every request; None takes `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` from the
+        environment, an empty text uses none.
+    :param ssl_context: for certificates of your own; by default those of the system, verified.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        max_reply: int = DEFAULT_MAX_REPLY,
+        connections: int = 32,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        connect, read = checked_timeout(timeout)
+        self._settings: dict[str, Any] = {
+            "timeout": urllib3.Timeout(connect=connect, read=read),
+            "maxsize": connections,
+            "retries": False,
+            "headers": {"User-Agent": _USER_AGENT},
+        }
+        if ssl_context is not None:
+            self._settings["ssl_context"] = ssl_context
+        self._max_reply = max_reply
+        self._proxy = proxy
+        self._lock = threading.Lock()
+        self._managers: dict[str, urllib3.PoolManager] = {}
+        self._pools: dict[str, tuple[HTTPConnectionPool, bool]] = {}
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"Network({', '.join(self._pools)})"
+
+    def handle(self, request: Request) -> Response:
+        """The reply, whatever its status; see `Transport`."""
+        url = request.url
+        slash = url.index("/", 8)
+        origin = url[:slash]
+        known = self._pools.get(origin)
+        pool, absolute = known if known is not None else self._open(origin)
+        _progress.unsent = False
+        try:
+            return self._exchange(pool, url if absolute else url[slash:], request)
+        except (u3.HTTPError, http.client.HTTPException, OSError) as error:
+            failure = _failure(error, origin, request)
+        # Raised out here, the error has no context, whose text would show the path.
+        raise failure
+
+    def _exchange(self, pool: HTTPConnectionPool, target: str, request: Request) -> Response:
+        raw = pool.urlopen(
+            request.method,
+            target,
+            body=request.body,
+            headers={"User-Agent": _USER_AGENT, **request.headers},
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            body = self._read(raw)
+        except BaseException:
+            raw.close()
+            raise
+        raw.release_conn()
+        return Response(raw.status, body, tuple(raw.headers.items()), raw.reason or "")
+
+    def _read(self, raw: Any) -> bytes:
+        length = raw.length_remaining
+        if length is not None and length <= self._max_reply:
+            whole: bytes = raw.read()
+            return whole
+        if length is not None:
+            raise _TooLarge(f"{length} bytes")
+        parts = []
+        left = self._max_reply
+        while part := raw.read(_CHUNK):
+            left -= len(part)
+            if left < 0:
+                raise _TooLarge(f"more than {self._max_reply} bytes")
+            parts.append(part)
+        return b"".join(parts)
+
+    def _open(self, origin: str) -> tuple[HTTPConnectionPool, bool]:
+        with self._lock:
+            if self._closed:
+                raise ClosedError("the transport was closed before")
+            proxy = self._proxy_for(origin)
+            manager = self._managers.get(proxy)
+            if manager is None:
+                manager = self._managers[proxy] = self._manager(proxy)
+            pool = manager.connection_from_url(origin)
+            known = self._pools[origin] = (pool, bool(proxy) and origin.startswith("http:"))
+            return known
+
+    def _proxy_for(self, origin: str) -> str:
+        if self._proxy is not None:
+            return self._proxy
+        if not any(name.lower().endswith("_proxy") for name in os.environ):
+            return ""
+        # Imported here, as most have no proxy and it is slow to import.
+        from urllib.request import getproxies, proxy_bypass
+
+        parts = urlsplit(origin)
+        proxies = getproxies()
+        if proxy_bypass(parts.netloc):
+            return ""
+        return proxies.get(parts.scheme) or proxies.get("all", "")
+
+    def _manager(self, proxy: str) -> urllib3.PoolManager:
+        manager: urllib3.PoolManager
+        if not proxy:
+            manager = urllib3.PoolManager(**self._settings)
+        else:
+            parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise InvalidInput("the proxy is not an http or https URL: write 'http://host:port'")
+            auth = None
+            if parts.username:
+                auth = urllib3.make_headers(proxy_basic_auth=f"{parts.username}:{parts.password or ''}")
+            host = parts.netloc.rpartition("@")[2]
+            manager = urllib3.ProxyManager(f"{parts.scheme}://{host}", proxy_headers=auth, **self._settings)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        return manager
+
+    def close(self) -> None:
+        """Close the connections that are idle; a call under way finishes first."""
+        with self._lock:
+            self._closed = True
+            self._pools.clear()
+            for manager in self._managers.values():
+                manager.clear()
+
+
+class _TooLarge(u3.HTTPError):
+    """A reply longer than the limit."""
+
+
+def _failure(error: Exception, origin: str, request: Request) -> TransportError:
+    fault, reason = _diagnosis(error, before=_progress.unsent)
+    if _progress.unsent:
+        return NotSent(f"{request.operation}: no connection to {origin}: {reason}; nothing was sent", fault=fault)
+    lost = ReplyLost(f"{request.operation}: no whole reply from {origin}: {reason}", fault=fault)
+    return lost if request.repeatable else outcome_unknown(lost, request.operation)
+
+
+def _diagnosis(error: Exception, *, before: bool) -> tuple[TransportFault, str]:
+    """How it failed, and in words: ours, as those of urllib3 may hold the path."""
+    chain = list(_chain(error))
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(link, kinds) for link in chain)
+
+    if before:
+        if has(u3.ProxyError):
+            return "proxy", "the proxy does not let it through"
+        if has(u3.NameResolutionError, socket.gaierror):
+            return "unknown-host", "the host's name is not known"
+        if has(ConnectionRefusedError):
+            return "refused", "connection refused"
+        if has(u3.TimeoutError, TimeoutError):
+            return "connect-timeout", "it timed out while connecting"
+        if has(u3.SSLError, ssl.SSLError):
+            detail = next(
+                (link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), ""
+            )
+            return "tls", f"TLS failed{f' ({detail})' if detail else ''}"
+        return "not-connected", next(
+            (link.strerror for link in chain if isinstance(link, OSError) and link.strerror), type(error).__name__
+        )
+    if has(_TooLarge):
+        return "too-large", f"it is longer than allowed ({error})"
+    if has(u3.TimeoutError, TimeoutError):
+        return "timeout", "it timed out"
+    if has(u3.IncompleteRead, http.client.IncompleteRead, u3.InvalidChunkLength):
+        return "cut-short", "it was cut short"
+    if has(http.client.RemoteDisconnected):
+        return "closed", "the connection was closed without a reply"
+    if has(ConnectionResetError, BrokenPipeError, ConnectionAbortedError):
+        return "reset", "the connection was reset"
+    if has(http.client.HTTPException, u3.ResponseError):
+        return "not-http", "what came is not HTTP"
+    return "broken", f"the connection broke ({type(error).__name__})"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it wraps, by cause, context or argument, each once."""
+    seen: set[int] = set()
+    todo = [error]
+    while todo:
+        link = todo.pop(0)
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        todo += [link.__cause__, link.__context__, *(part for part in link.args if isinstance(part, BaseException))]

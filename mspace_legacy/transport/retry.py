@@ -1,0 +1,115 @@
+"""Retry: a transport around a transport, that asks again only where asking again can do no harm."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import tenacity
+
+from mspace_legacy.errors import InvalidInput, NotSent, TransportError
+from mspace_legacy.transport.base import Transport
+from mspace_legacy.wire.http import Request, Response
+
+__all__ = ["Retry"]
+
+_PASSING_STATUSES = frozenset((429, *range(500, 600)))
+
+
+class Retry:
+    """Ask `transport` again, after a growing pause with jitter, within bounds of attempts and of time.
+
+    A repeatable request is asked again after a lost connection, a time-out, and the statuses 429 and 5xx, whose
+    `Retry-After` in seconds is heeded. Any other is asked again only after `NotSent`: where it is certain that
+    nothing had left this machine. What is raised or returned in the end is what the last attempt gave.
+
+    :param attempts: at most, the first one included. 1 turns it off.
+    :param total_time: seconds after which no further attempt begins; an attempt has its own time-outs.
+    :param first_pause: seconds before the second attempt; it doubles with each, and up to as much is added at
+        random.
+    :param longest_pause: seconds.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        attempts: int = 3,
+        total_time: float = 30.0,
+        first_pause: float = 0.2,
+        longest_pause: float = 5.0,
+    ) -> None:
+        if attempts < 1:
+            raise InvalidInput(f"attempts is {attempts}: 1 is the least, which never asks again")
+        for name, seconds in (
+            ("total_time", total_time),
+            ("first_pause", first_pause),
+            ("longest_pause", longest_pause),
+        ):
+            if not seconds >= 0:
+                raise InvalidInput(f"{name} is {seconds}: seconds, 0 or more")
+        self._transport = transport
+        self._attempts = attempts
+        self._total_time = total_time
+        self._backoff = tenacity.wait_exponential(multiplier=first_pause, max=longest_pause) + tenacity.wait_random(
+            0, first_pause
+        )
+
+    def __repr__(self) -> str:
+        return f"Retry({self._transport!r})"
+
+    def handle(self, request: Request) -> Response:
+        """The reply of the first attempt that needs no other, or of the last one; see `Transport`."""
+        began = time.monotonic()
+        outcome: Response | TransportError
+        try:
+            outcome = response = self._transport.handle(request)
+            if response.status not in _PASSING_STATUSES or not request.repeatable:
+                return response
+        except TransportError as error:
+            if not (request.repeatable or isinstance(error, NotSent)):
+                raise
+            outcome = error
+        return self._again(request, outcome, began)
+
+    def _again(self, request: Request, outcome: Response | TransportError, began: float) -> Response:
+        """Go on after the first attempt, which tenacity is told of as if it had made it."""
+        first: list[Response | TransportError] = [outcome]
+
+        def attempt() -> Response:
+            if not first:
+                return self._transport.handle(request)
+            outcome = first.pop()
+            if isinstance(outcome, TransportError):
+                raise outcome
+            return outcome
+
+        left = max(0.0, self._total_time - (time.monotonic() - began))
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(left),
+            wait=self._pause,
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, NotSent) or (request.repeatable and isinstance(error, TransportError))
+            )
+            | tenacity.retry_if_result(lambda reply: request.repeatable and reply.status in _PASSING_STATUSES),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            reraise=True,
+        )
+        response: Response = retrying(attempt)
+        return response
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        return max(self._backoff(state), _asked_pause(state.outcome))
+
+    def close(self) -> None:
+        """Close the transport below."""
+        self._transport.close()
+
+
+def _asked_pause(outcome: Any) -> float:
+    if outcome is None or outcome.failed:
+        return 0.0
+    asked = (outcome.result().header("retry-after") or "").strip()
+    # In seconds; the other form of the header, a date, needs the clocks to agree and is left to the backoff.
+    return float(asked) if re.fullmatch(r"[0-9]{1,6}", asked) else 0.0

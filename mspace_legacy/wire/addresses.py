@@ -1,0 +1,46 @@
+"""Where an API lives: base URLs as users write them, checked and in one form."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from mspace_legacy.errors import InvalidInput, WrongType
+from mspace_legacy.secrets import redact
+
+__all__ = ["service_url"]
+
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\uffff<>\"{}|\\^`]")
+
+
+def service_url(url: str, path: str, *, name: str) -> str:
+    """`url` with the service's `path` at its end, added where it is not, and without a slash after it.
+
+    :param name: what the caller calls the argument, for errors.
+    :raises InvalidInput: not an absolute http or https URL, or one with a user, a query or a fragment.
+    """
+    if not isinstance(url, str):
+        raise WrongType(f"{name} is a {type(url).__name__}: give a text such as 'https://host{path}'")
+    shown = redact(re.sub(r"//[^/]*@", "//", url))
+    parts, port = urlsplit(""), None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput(f"{name} {shown!r} is not an absolute URL: write 'http://host' or 'https://host:port'")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidInput(f"{name} {shown!r} holds a user or a password: leave them out of the URL")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        raise InvalidInput(f"{name} {shown!r} has a query or a fragment: leave out what follows '?' or '#'")
+    if _UNSAFE.search(url):
+        raise InvalidInput(f"{name} {shown!r} holds a character that a URL can't: percent-encode it")
+    host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
+    prefix = parts.path.rstrip("/")
+    origin = f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
+    # A path that is there in part is completed: "http://host/mspaceservice" is meant as its beginning.
+    for there in (path[:end] for end in range(len(path), 0, -1) if path[end : end + 1] in ("", "/")):
+        if prefix.endswith(there):
+            return origin + prefix + path[len(there) :]
+    return origin + prefix + path

@@ -1,0 +1,51 @@
+"""What the two dialects share: how a server reads a request, and the texts that are the same on both."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from mspace_legacy.errors import RequestError
+from mspace_legacy.models import CALLS, Call, TopUp
+from mspace_legacy.secrets import Secret
+from mspace_legacy.wire.documents import Form
+
+__all__ = ["Incoming", "call_of", "path_below", "sentence", "wire_text"]
+
+
+class Incoming(NamedTuple):
+    """A request as a server reads it: the call, the secret that came with it, and the form asked for."""
+
+    call: Call[Any]
+    secret: Secret
+    form: Form
+
+
+def wire_text(value: Any) -> str:
+    """A field of a call as it is written: recipients joined by commas, a number in decimals."""
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def call_of(operation: str, fields: dict[str, Any]) -> Call[Any]:
+    """The call of `operation` with `fields`, recipients as they were joined."""
+    if "recipients" in fields:
+        fields["recipients"] = tuple(fields["recipients"].split(","))
+    return CALLS[operation](**fields)
+
+
+def path_below(url: str, path: str) -> str:
+    """What stands below the service's path in a URL; `RequestError` where the URL lies elsewhere or has a query."""
+    _, found, below = url.partition(f"{path}/")
+    if not found:
+        raise RequestError(f"the path does not begin with {path}/", status=404)
+    if "?" in below:
+        raise RequestError("a bare question mark cuts the path off; within a value it is written %3F")
+    return below
+
+
+def sentence(outcome: int | bool | TopUp) -> str:
+    """The text of a reply that is one bare value, the same on both APIs."""
+    if isinstance(outcome, TopUp):
+        return f"Successful Top up of {outcome.count} SMS to {outcome.name}"
+    if outcome is True:
+        return "User exists."
+    return str(outcome)

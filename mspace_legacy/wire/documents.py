@@ -1,0 +1,121 @@
+"""JSON and safe XML: bodies to values and back, whatever the bytes, within bounds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from xml.sax.saxutils import escape
+
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.wire.http import Headers, Response, header
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = [
+    "MEDIA_TYPES",
+    "Form",
+    "Unreadable",
+    "accepted_form",
+    "answer",
+    "local_name",
+    "parse_json",
+    "parse_xml",
+    "xml_leaf",
+    "xml_list",
+    "xml_record",
+]
+
+Form = Literal["text", "json", "xml"]
+"""The form of a reply, as the Accept header asks for it."""
+
+MEDIA_TYPES: dict[Form, str] = {"text": "text/plain", "json": "application/json", "xml": "application/xml"}
+
+_LONGEST_NUMBER = 18
+"""Digits. More would not fit a 64-bit integer, and reading thousands of them takes quadratic time."""
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0, section 2.2: what is not a Char."""
+
+
+class Unreadable(Exception):
+    """A body that is not what it should be. Never leaves the floor of the wire: a dialect says what it means."""
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; `Unreadable` for anything that is none, too deep, or a number too long."""
+    try:
+        return json.loads(text, parse_int=_whole_number, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        reason = type(error).__name__
+    raise Unreadable(f"not JSON ({reason})")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER:
+        raise ValueError("number too long")
+    return int(digits)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def parse_xml(body: bytes) -> Element:
+    """The root of an XML document; `Unreadable` for anything that is none, or that has a DTD or an entity."""
+    # Imported when the first XML comes: most programs never see one, and it doubles the time of the import.
+    from defusedxml import ElementTree
+
+    try:
+        root: Element = ElementTree.fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    except (SyntaxError, ValueError, LookupError, RecursionError) as error:
+        reason = type(error).__name__
+    else:
+        return root
+    raise Unreadable(f"not XML that is safe to read ({reason})")
+
+
+def local_name(element: Element) -> str:
+    """The element's name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def xml_leaf(name: str, text: str) -> str:
+    """`<name>text</name>`.
+
+    :raises InvalidInput: a character that XML can't hold.
+    """
+    wrong = _NOT_IN_XML.search(text)
+    if wrong:
+        raise InvalidInput(
+            f"{name}: character {wrong.start() + 1} is U+{ord(wrong[0]):04X}, which XML can't hold: "
+            "leave it out, or use the JSON or the path style"
+        )
+    # A bare carriage return would be read back as a newline (XML 1.0, section 2.11).
+    return f"<{name}>{escape(text, {chr(13): '&#13;'})}</{name}>"
+
+
+def xml_record(name: str, fields: Mapping[str, object]) -> str:
+    """An element with a leaf for each field."""
+    return f"<{name}>{''.join([xml_leaf(key, str(value)) for key, value in fields.items()])}</{name}>"
+
+
+def xml_list(root: str, name: str, records: Iterable[Mapping[str, object]]) -> str:
+    """A root with an element for each record."""
+    return f"<{root}>{''.join([xml_record(name, record) for record in records])}</{root}>"
+
+
+def accepted_form(headers: Any, default: Form) -> Form:
+    """The form that an Accept header asks for first; `default` where it names none of ours."""
+    accept = (header(headers, "accept") or "").lower()
+    asked = [(accept.find(media_type), form) for form, media_type in MEDIA_TYPES.items() if media_type in accept]
+    return min(asked)[1] if asked else default
+
+
+def answer(status: int, form: Form, text: str, headers: Headers = ()) -> Response:
+    """A response of ours: UTF-8, with its length."""
+    body = text.encode()
+    own = (("Content-Type", f"{MEDIA_TYPES[form]};charset=UTF-8"), ("Content-Length", str(len(body))))
+    return Response(status, body, own + headers)

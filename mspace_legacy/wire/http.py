@@ -1,0 +1,79 @@
+"""Request and Response: plain HTTP messages, the only thing that passes the seam between transports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn, SupportsIndex
+
+from mspace_legacy.secrets import Secret, redact
+
+__all__ = ["Headers", "Request", "Response", "charset_of", "header"]
+
+Headers = tuple[tuple[str, str], ...]
+"""Names and values as they came, a repeated name once for each value."""
+
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]+)', re.IGNORECASE)
+
+
+def header(headers: Headers | Mapping[str, str], name: str) -> str | None:
+    """The value of the header `name` in any case, several joined by a comma; None where there is none."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    name = name.lower()
+    values = [value for key, value in pairs if key.lower() == name]
+    return ",".join(values) if values else None
+
+
+def charset_of(content_type: str | None) -> str:
+    """The charset that a Content-Type names; UTF-8 where it names none, as the jar reads it."""
+    found = _CHARSET.search(content_type or "")
+    return found[1] if found else "utf-8"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """An HTTP request. `url` is absolute and stands exactly as it goes over the wire, the secrets in it too.
+
+    `repeatable` says whether asking twice does no harm; `operation` what it asks for. `secrets` are those that
+    stand in it, so that whatever is printed of it, or of its reply, can be cleaned of them.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    repeatable: bool = False
+    operation: str = ""
+    secrets: tuple[Secret, ...] = ()
+
+    def redact(self, text: str) -> str:
+        """`text` without this request's secrets, in any spelling."""
+        return redact(text, self.secrets)
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.redact(self.url)})"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a Request is not pickled: its URL may hold a password")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response, its body read whole."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    headers: Headers = ()
+    reason: str = ""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header; see `header`."""
+        return header(self.headers, name)
+
+    def text(self) -> str:
+        """The body as text; what can't be decoded becomes U+FFFD, an unknown charset is read as UTF-8."""
+        try:
+            return self.body.decode(charset_of(self.header("content-type")), "replace")
+        except LookupError:
+            return self.body.decode("utf-8", "replace")

@@ -1,0 +1,131 @@
+"""The legacy path API: `GET {main_url}/mspaceservice/wr/sms/{operation}/{key}={value}/...`.
+
+Source: the vendor's documentation, except where a comment says that a form is a guess. The forms of a reply in
+XML, and which HTTP status carries a failure, are not documented: what is written here is one of those that are
+read.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from mspace_legacy.errors import AuthenticationError, RequestError, ServiceError, Unsupported
+from mspace_legacy.models import Call, Outcome, ResellerClient, SentMessage, SubUser
+from mspace_legacy.secrets import Secret
+from mspace_legacy.wire.addresses import service_url
+from mspace_legacy.wire.dialect import Incoming, call_of, path_below, sentence, wire_text
+from mspace_legacy.wire.documents import MEDIA_TYPES, Form, accepted_form, answer, xml_leaf, xml_list
+from mspace_legacy.wire.http import Request, Response
+from mspace_legacy.wire.replies import ACCEPTED_WORD, decode_reply, failure_text
+from mspace_legacy.wire.segments import decode_segments, encode_segments
+
+__all__ = ["PATH", "base_url", "decode_reply", "decode_request", "encode_reply", "encode_request"]
+
+PATH = "/mspaceservice/wr/sms"
+
+_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+    "balance": (),
+    "sendtext": (("senderid", "sender_id"), ("recipient", "recipients"), ("message", "message")),
+    "subusers": (),
+    "resellerclients": (),
+    "resellerclienttopup": (("clientname", "name"), ("noofsms", "count")),
+    "subacctopup": (("subaccname", "name"), ("noofsms", "count")),
+    "login": (),
+}
+"""The keys of each operation, in the documented order, after `username` and `password`; and the field of the
+call that each one carries."""
+
+_AUTHENTICATION_FAILURE = {
+    "balance": "Error 100: Authentication Failure",
+    "sendtext": "Athentication failure",
+    "resellerclienttopup": "Athentication failure",
+    "subacctopup": "Athentication failure",
+}
+"""As documented, spelling and all; elsewhere it is `Authentication failure`."""
+
+
+def base_url(main_url: str) -> str:
+    """`main_url`, with or without the service's path, as the URL that requests start with."""
+    return service_url(main_url, PATH, name="main_url")
+
+
+def encode_request(call: Call[Any], password: Secret, *, base: str, form: Form = "json") -> Request:
+    """The request for `call`.
+
+    :param base: from `base_url`.
+    :param form: what the Accept header asks for.
+    :raises Unsupported: this API does not have the operation.
+    :raises InvalidInput: a text with half of a surrogate pair in it.
+    """
+    keys = _KEYS.get(call.operation)
+    if keys is None:
+        raise Unsupported(f"the legacy API has no {call.operation}: ask the v2 API")
+    path = encode_segments(
+        [
+            ("username", call.username),
+            ("password", password.reveal()),
+            *[(key, wire_text(getattr(call, name))) for key, name in keys],
+        ]
+    )
+    return Request(
+        "GET",
+        f"{base}/{call.operation}/{path}",
+        {"Accept": MEDIA_TYPES[form]},
+        repeatable=call.repeatable,
+        operation=call.operation,
+        secrets=(password,),
+    )
+
+
+def decode_request(request: Request) -> Incoming:
+    """What a request asks for, as a server reads it.
+
+    :raises RequestError: not in the documented form. The message says where, without any value.
+    """
+    operation, _, segments = path_below(request.url, PATH).partition("/")
+    if operation not in _KEYS:
+        raise RequestError(f"there is no such operation: there are {', '.join(_KEYS)}", status=404)
+    if request.method != "GET":
+        raise RequestError(f"the method is {request.method}; the legacy API takes GET", status=405)
+    keys = _KEYS[operation]
+    username, password, *values = decode_segments(segments, ["username", "password", *(key for key, _ in keys)])
+    names = [name for _, name in keys]
+    call = call_of(operation, {"username": username, **dict(zip(names, values, strict=True))})
+    return Incoming(call, Secret(password), accepted_form(request.headers, "text"))
+
+
+def encode_reply(call: Call[Any], outcome: Any, form: Form) -> Response:
+    """The reply that tells `outcome`, a model or a `ServiceError`, as the legacy API writes it."""
+    if isinstance(outcome, AuthenticationError):
+        return answer(200, form, _AUTHENTICATION_FAILURE.get(call.operation, "Authentication failure"))
+    if isinstance(outcome, ServiceError):
+        return answer(200, form, failure_text(outcome))
+    if isinstance(outcome, list):
+        records = [_record(item) for item in outcome]
+        name = _ELEMENTS[call.operation]
+        return answer(200, form, xml_list(f"{name}s", name, records) if form == "xml" else json.dumps(records))
+    text = sentence(outcome)
+    return answer(200, form, xml_leaf(call.operation, text) if form == "xml" else text)
+
+
+_ELEMENTS = {"sendtext": "message", "subusers": "subUser", "resellerclients": "client"}
+"""The element of a record in XML: a guess, as no XML of this API has been seen."""
+
+
+def _record(item: Any) -> dict[str, str]:
+    match item:
+        case SubUser():
+            return {"smsBalance": str(item.sms_balance), "subUserName": item.name}
+        case ResellerClient():
+            return {"smsBalance": str(item.sms_balance), "clientname": item.name}
+        case SentMessage():
+            time = item.response_time or datetime.now()
+            return {
+                "messageId": item.message_id,
+                # The vendor's example has a colon before the milliseconds.
+                "responseTime": f"{time:%Y-%m-%d %H:%M:%S}:{time.microsecond // 1000:03}",
+                "status": ACCEPTED_WORD if item.outcome is Outcome.ACCEPTED else item.words or "failed",
+            }
+    raise TypeError(f"the legacy API has no reply for a {type(item).__name__}")

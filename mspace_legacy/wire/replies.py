@@ -1,0 +1,463 @@
+"""Reading a reply: either API, any of the forms that are known, to a model or to one of our errors.
+
+Both APIs share this reader, as each has been seen to answer in the other's form. A body is told apart by what it
+is (XML, JSON, text), not by its Content-Type, then searched for the fields of the model by name, in both
+spellings. What is not found is never made up: it is a failure that the service told, or a `ReplyError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from mspace_legacy import errors
+from mspace_legacy.errors import MSpaceError, ReplyError, ServerError, ServiceError, outcome_unknown
+from mspace_legacy.models import (
+    Call,
+    DeliveryReport,
+    DeliveryReports,
+    Outcome,
+    ResellerClient,
+    SendText,
+    SentMessage,
+    SubUser,
+    TopUp,
+    _TopUpCall,
+)
+from mspace_legacy.secrets import redact
+from mspace_legacy.wire.documents import Unreadable, local_name, parse_json, parse_xml
+from mspace_legacy.wire.http import Response
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = [
+    "ACCEPTED_CODE",
+    "ACCEPTED_WORD",
+    "Content",
+    "content_of",
+    "decode_document",
+    "decode_reply",
+    "failure_kind",
+    "failure_text",
+]
+
+R = TypeVar("R")
+Record = dict[str, str]
+
+ACCEPTED_CODE = "111"
+"""The only status of v2 that is known to mean that a message was taken."""
+
+ACCEPTED_WORD = "successful"
+"""The status of the legacy API that means it."""
+
+_FAILURES: tuple[tuple[re.Pattern[str], type[ServiceError]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), kind)
+    for pattern, kind in (
+        # An account's name stands within this one, and could hold any of the others.
+        (r"^\W*failed to top ?up\b", errors.TopUpFailed),
+        (r"\bau?thentication fail(?:ure|ed)\b", errors.AuthenticationError),
+        (r"\binsufficient balance\b", errors.InsufficientBalance),
+        (r"\binvalid sender ?id\b", errors.InvalidSenderId),
+        (r"\bnot authori[sz]ed to make this transaction\b", errors.NotAuthorized),
+        (r"\bk?indly contact providers?\b", errors.ContactProvider),
+        (r"\btop ?up not successful\b", errors.TopUpFailed),
+        (r"\bfailed to deduct your account\b", errors.TopUpFailed),
+        (r"\binternal service error\b", errors.ServerError),
+    )
+)
+_FAILURE_TEXTS: dict[type[ServiceError], str] = {
+    errors.AuthenticationError: "Authentication failure",
+    errors.InsufficientBalance: "Insufficient Balance",
+    errors.InvalidSenderId: "Invalid sender ID",
+    errors.NotAuthorized: "You are not Authorized to make this transaction",
+    errors.ContactProvider: "Kindly Contact Providers for help",
+    errors.TopUpFailed: "Top up not Successful",
+    errors.ServerError: "internal service error",
+}
+_LONGEST_FAILURE = 1_000
+"""Characters. A failure is a short sentence; what is longer is a page that happens to hold one."""
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_REFUSING = re.compile(r"fail|reject|invalid|error|denied|block|blacklist|insufficient|not (?:sent|allowed)", re.I)
+_TOPPED_UP = re.compile(r"successful(?:ly)? top ?up of ([0-9]{1,18}) sms to (.*)", re.IGNORECASE | re.DOTALL)
+_USER_EXISTS = re.compile(r"user exists\W*", re.IGNORECASE)
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T]?(\d\d):(\d\d):(\d\d)(?:[:.,](\d{1,6}))?", re.ASCII)
+
+_BALANCE = ("smsbalance", "balance")
+_SUB_USER_NAME = ("subusername", "subaccuser")
+_CLIENT_NAME = ("clientname", "clientusername")
+_FIELDS = frozenset(
+    (
+        "messageid",
+        "recipient",
+        "status",
+        "statusdescription",
+        "responsetime",
+        *_BALANCE,
+        *_SUB_USER_NAME,
+        *_CLIENT_NAME,
+    )
+)
+_WORDS = ("error", "message", "statusdescription", "description", "status", "fault", "reason")
+_LISTING = re.compile("user|client|subacc", re.IGNORECASE)
+_DEEPEST_WRAPPING = 3
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(slots=True)
+class Content:
+    """What a body holds, whatever form it came in.
+
+    `text`: its one bare value, if it is one. `records`: its records, if it has any, or is an empty list; the names
+    of their fields are in lower case. `words`: what it says outside of a list of records. `is_error`: a name in it
+    says that it is an error.
+    """
+
+    text: str | None = None
+    records: list[Record] | None = None
+    words: list[str] = field(default_factory=list)
+    is_error: bool = False
+
+
+def decode_reply(call: Call[R], response: Response, redact: Callable[[str], str] = redact) -> R:
+    """The reply to `call`, as a model.
+
+    :param redact: cleans a text of secrets, before an error keeps it.
+    :raises ServiceError: the service told a failure; the class says which, where the words are documented.
+    :raises ReplyError: the reply can't be understood.
+    :raises OutcomeUnknown: either of these, where the call is a send or a top-up that may have been acted on.
+    """
+    content = Content()
+    try:
+        content = content_of(response)
+        if 200 <= response.status < 300:
+            return _read(call, content)
+        if isinstance(call, SendText) and 400 <= response.status < 500:
+            return cast(R, _all_refused(call, content))
+        problem = "its status is not 2xx"
+    except Unreadable as unreadable:
+        problem = str(unreadable)
+    raise _failure(call, response, content, problem, redact)
+
+
+def decode_document(
+    call: Call[Any],
+    response: Response,
+    kind: type[dict[Any, Any] | list[Any]] | type[Element],
+    redact: Callable[[str], str] = redact,
+) -> Any:
+    """The reply's document as it stands: a JSON object, a JSON array, or the root of its XML.
+
+    XML can be read as a `dict` or a `list` too: of the leaves below its root, or of each of its elements.
+
+    :raises ServiceError, ReplyError, OutcomeUnknown: it is none, for the reasons of `decode_reply`.
+    """
+    content = Content()
+    try:
+        content = content_of(response)
+        document = _document(response, kind)
+        if isinstance(document, kind):
+            return document
+        problem = f"it is not a {kind.__name__}"
+    except Unreadable as unreadable:
+        problem = str(unreadable)
+    raise _failure(call, response, content, problem, redact)
+
+
+def _document(response: Response, kind: type) -> Any:
+    body = response.body.removeprefix(_BOM).strip()
+    if not body.startswith(b"<"):
+        return parse_json(response.text().removeprefix("\ufeff")) if kind in (dict, list) else None
+    root = parse_xml(body)
+    if kind is dict:
+        return {local_name(child): child.text or "" for child in root if not len(child)}
+    if kind is list:
+        return [{local_name(leaf): leaf.text or "" for leaf in child if not len(leaf)} for child in root]
+    return root
+
+
+def _read(call: Call[R], content: Content) -> R:
+    return cast(R, _READERS[call.operation](call, content))
+
+
+def _failure(
+    call: Call[Any], response: Response, content: Content, problem: str, redact: Callable[[str], str]
+) -> MSpaceError:
+    status = response.status
+    words = [
+        word for word in (*content.words, *_record_words(content.records or ())) if len(word) <= _LONGEST_FAILURE
+    ]
+    told, kind = next(((word, kind) for word in words if (kind := failure_kind(word))), (None, None))
+    told = redact(told or next((word for word in words if any(map(str.isalpha, word))), ""))
+    body = redact(response.text())
+    http = f"HTTP {status} {response.reason}".rstrip()
+    said = f'{call.operation}: the service says "{told}" ({http})' if told else f"{call.operation}: {http}"
+    acted = status >= 500 or 200 <= status < 300
+
+    error: MSpaceError
+    if kind is not None:
+        error = kind(said, text=told, status=status)
+        acted = kind is ServerError
+    elif status >= 500:
+        error = ServerError(said, text=told, status=status)
+    elif status == 401:
+        error = errors.AuthenticationError(said, text=told, status=status)
+    elif told:
+        error = errors.UnrecognisedFailure(said, text=told, body=body, status=status)
+        acted = acted and not content.is_error
+    else:
+        excerpt = body if len(body) <= 200 else f"{body[:200]}..."
+        error = ReplyError(f"{call.operation}: {http}, {problem}: {excerpt!r}", body=body, status=status)
+    return outcome_unknown(error, call.operation) if acted and not call.repeatable else error
+
+
+def failure_kind(text: str) -> type[ServiceError] | None:
+    """Which of the documented failures a text tells, in any case and both spellings; None for none of them."""
+    if len(text) > _LONGEST_FAILURE:
+        return None
+    return next((kind for pattern, kind in _FAILURES if pattern.search(text)), None)
+
+
+def failure_text(error: ServiceError) -> str:
+    """The words that tell a failure: those it came with, or those that are documented for its class."""
+    known = (text for kind, text in _FAILURE_TEXTS.items() if isinstance(error, kind))
+    return error.text or next(known, "internal service error")
+
+
+# Bodies to content
+
+
+def content_of(response: Response) -> Content:
+    """What the body holds; `Unreadable` where it is neither safe XML nor JSON nor a text."""
+    body = response.body.removeprefix(_BOM).strip()
+    if not body:
+        raise Unreadable("it is empty")
+    if body.startswith(b"<"):
+        if body[:9].lower() == b"<!doctype" or body[:5].lower() == b"<html":
+            raise Unreadable("it is a page of HTML")
+        return _of_element(parse_xml(body))
+    text = response.text().removeprefix("\ufeff").strip()
+    if text[:1] in ("[", "{"):
+        return _of_json(parse_json(text), _DEEPEST_WRAPPING)
+    if text[:1] == text[-1:] == '"':
+        try:
+            return _of_json(parse_json(text), 0)
+        except Unreadable:
+            text = text.strip('"')
+    if "\ufffd" in text or not all(character.isprintable() or character in "\r\n\t" for character in text):
+        raise Unreadable("it is neither XML nor JSON nor a text")
+    return Content(text=text, words=[text])
+
+
+def _of_json(value: Any, wrappings: int) -> Content:
+    if isinstance(value, dict):
+        return _of_object({str(key).lower(): member for key, member in value.items()}, wrappings)
+    if isinstance(value, list):
+        if all(isinstance(item, dict) for item in value):
+            return Content(records=[_record(item) for item in value])
+        return Content(words=[item for item in value if isinstance(item, str)])
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return Content(text=str(value).strip(), words=[str(value).strip()])
+    raise Unreadable(f"its JSON is {type(value).__name__}")
+
+
+def _of_object(members: dict[str, Any], wrappings: int) -> Content:
+    record = _record(members)
+    wrapped = [key for key, member in members.items() if isinstance(member, (list, dict))]
+    if len(wrapped) == 1 and wrappings:
+        content = _of_json(members[wrapped[0]], wrappings - 1)
+        if content.records == [] and not _LISTING.search(wrapped[0]):
+            content.records = None
+    else:
+        content = Content(records=[record] if not _FIELDS.isdisjoint(record) else None)
+    content.words = [*_words(record), *content.words]
+    content.is_error = content.is_error or "error" in members
+    return content
+
+
+def _record(members: dict[str, Any]) -> Record:
+    return {str(key).lower(): str(member) for key, member in members.items() if isinstance(member, (str, int, float))}
+
+
+def _of_element(root: Element) -> Content:
+    if not len(root):
+        text = (root.text or "").strip()
+        name = local_name(root).lower()
+        if not text:
+            return Content(records=[] if _LISTING.search(name) else None)
+        is_error = "error" in name or "fault" in name
+        return Content(text=None if is_error else text, words=[text], is_error=is_error)
+    outermost, *inner = (_leaves(element) for element in root.iter() if len(element))
+    records = [record for record in inner if not _FIELDS.isdisjoint(record)]
+    if not records and not _FIELDS.isdisjoint(outermost):
+        records = [outermost]
+    return Content(records=records or None, words=_words(outermost), is_error="error" in outermost)
+
+
+def _leaves(element: Element) -> Record:
+    return {local_name(child).lower(): child.text or "" for child in element if not len(child)}
+
+
+def _words(record: Record) -> list[str]:
+    return [record[name].strip() for name in _WORDS if record.get(name, "").strip()]
+
+
+def _record_words(records: Iterable[Record]) -> list[str]:
+    return [word for record in records for word in _words(record)]
+
+
+# Content to models
+
+
+def _balance(call: Call[Any], content: Content) -> int:
+    if content.text is not None:
+        return _number(content.text)
+    records = _records(content)
+    if len(records) != 1:
+        raise Unreadable(f"it holds {len(records)} records, not one balance")
+    return _number(_field(records[0], _BALANCE))
+
+
+def _login(call: Call[Any], content: Content) -> bool:
+    if any(_USER_EXISTS.fullmatch(word) for word in content.words):
+        return True
+    raise Unreadable("it does not say that the user exists")
+
+
+def _top_up(call: _TopUpCall, content: Content) -> TopUp:
+    for word in content.words:
+        if told := _TOPPED_UP.fullmatch(word):
+            count, name = told.groups()
+            # The vendor's page ends the sentence with a full stop in one place and without it in another.
+            return TopUp(name=call.name if name == f"{call.name}." else name, count=int(count))
+    raise Unreadable("it does not say that the top-up was successful")
+
+
+def _sub_users(call: Call[Any], content: Content) -> list[SubUser]:
+    return [
+        SubUser(_field(record, _SUB_USER_NAME), _number(_field(record, _BALANCE))) for record in _records(content)
+    ]
+
+
+def _reseller_clients(call: Call[Any], content: Content) -> list[ResellerClient]:
+    return [
+        ResellerClient(_field(record, _CLIENT_NAME), _number(_field(record, _BALANCE)))
+        for record in _records(content)
+    ]
+
+
+def _delivery_reports(call: DeliveryReports, content: Content) -> list[DeliveryReport]:
+    reports = [
+        DeliveryReport(
+            message_id=_field(record, ("messageid",)).strip(),
+            status=_field(record, ("status",)).strip(),
+            description=_description(record),
+            recipient=record.get("recipient", "").strip(),
+        )
+        for record in _records(content)
+    ]
+    if not reports:
+        raise Unreadable("it holds no report")
+    return reports
+
+
+def _sent_messages(call: SendText, content: Content) -> list[SentMessage]:
+    if content.records is None or content.is_error:
+        raise Unreadable("it holds no message")
+    messages = [_sent_message(record) for record in content.records]
+    if not messages:
+        raise Unreadable("it holds no message")
+    # A record that names its recipient speaks of that one. Where none does, and all tell the same documented
+    # failure, they speak of the send as a whole.
+    kinds = {failure_kind(message.words) for message in messages if not message.recipient}
+    if len(kinds) == 1 and None not in kinds and all(_is_refusal_of_all(message) for message in messages):
+        raise Unreadable("it tells a failure")
+    return messages
+
+
+def _is_refusal_of_all(message: SentMessage) -> bool:
+    return message.outcome is Outcome.REJECTED and not message.recipient
+
+
+def _all_refused(call: SendText, content: Content) -> list[SentMessage]:
+    messages = _sent_messages(call, content)
+    if any(message.outcome is not Outcome.REJECTED or not message.recipient for message in messages):
+        raise Unreadable("its status is not 2xx")
+    return messages
+
+
+def _sent_message(record: Record) -> SentMessage:
+    if "messageid" not in record and "status" not in record:
+        raise Unreadable("a record has neither messageId nor status")
+    status = record.get("status", "").strip()
+    description = _description(record)
+    return SentMessage(
+        message_id=record.get("messageid", "").strip(),
+        outcome=_outcome(status, description),
+        recipient=record.get("recipient", "").strip(),
+        status=status,
+        description=description,
+        response_time=_time(record.get("responsetime", "")),
+    )
+
+
+def _outcome(status: str, description: str) -> Outcome:
+    if status == ACCEPTED_CODE or status.lower() == ACCEPTED_WORD:
+        return Outcome.ACCEPTED
+    if _WHOLE_NUMBER.fullmatch(status) or _REFUSING.search(status) or (not status and _REFUSING.search(description)):
+        return Outcome.REJECTED
+    # Any other word might mean that it was taken.
+    return Outcome.UNKNOWN
+
+
+def _description(record: Record) -> str:
+    names = ("statusdescription", "description", "message", "error")
+    return next((record[name].strip() for name in names if name in record), "")
+
+
+def _time(text: str) -> datetime | None:
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        return None
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    try:
+        return datetime(year, month, day, hour, minute, second, int((found[7] or "").ljust(6, "0")))
+    except ValueError:
+        return None
+
+
+def _records(content: Content) -> list[Record]:
+    if content.is_error or any(map(failure_kind, content.words)):
+        raise Unreadable("it tells a failure")
+    if content.records is None:
+        raise Unreadable("the fields that should be in it are not")
+    return content.records
+
+
+def _field(record: Record, names: tuple[str, ...]) -> str:
+    for name in names:
+        if name in record:
+            return record[name]
+    raise Unreadable(f"a record has no {' or '.join(names)}")
+
+
+def _number(text: str) -> int:
+    if not _WHOLE_NUMBER.fullmatch(text.strip()):
+        raise Unreadable("a balance is not a whole number")
+    return int(text)
+
+
+_READERS: dict[str, Callable[[Any, Content], object]] = {
+    "balance": _balance,
+    "login": _login,
+    "subacctopup": _top_up,
+    "resellerclienttopup": _top_up,
+    "subusers": _sub_users,
+    "resellerclients": _reseller_clients,
+    "deliveryreport": _delivery_reports,
+    "sendtext": _sent_messages,
+}

@@ -1,0 +1,91 @@
+"""key=value path segments, as the legacy API and v2's GET style write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote, unquote_to_bytes
+
+from mspace_legacy.errors import InvalidInput, RequestError
+
+__all__ = ["decode_segments", "encode_segments", "lone_surrogate"]
+
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def encode_segments(pairs: Iterable[tuple[str, str]]) -> str:
+    """`key=value/key=value`, values as UTF-8, all but the RFC 3986 unreserved characters percent-encoded.
+
+    The comma that separates recipients stays as it is, as the vendor's examples show it.
+    """
+    try:
+        return "/".join([f"{key}={quote(value, safe=',' if key == 'recipient' else '')}" for key, value in pairs])
+    except UnicodeEncodeError:
+        pass
+    raise next(filter(None, (lone_surrogate(key, value) for key, value in pairs)))
+
+
+def lone_surrogate(key: str, value: str) -> InvalidInput | None:
+    """The error for a text that has no UTF-8 form; None where it has one. It never holds the text."""
+    for position, character in enumerate(value):
+        if "\ud800" <= character <= "\udfff":
+            return InvalidInput(
+                f"{key}: character {position + 1} is U+{ord(character):04X}, half of a surrogate pair, which "
+                "has no UTF-8 form: join the pair to one character, or leave it out"
+            )
+    return None
+
+
+def decode_segments(path: str, keys: Sequence[str]) -> list[str]:
+    """The values of `path`, which holds exactly `keys`, in that order; else `RequestError`.
+
+    Strict, so that a server of ours tells a caller's mistake: a slash or a semicolon that was not encoded cuts a
+    value off at other servers, so it is refused here. Errors name keys, never values.
+    """
+    segments = path.split("/")
+    expected = "/".join(f"{key}=..." for key in keys)
+    values = []
+    for position, key in enumerate(keys):
+        if position == len(segments):
+            raise RequestError(f"path segment {key}=... is missing: expected {expected}")
+        name, equals, value = segments[position].partition("=")
+        if name != key or not equals:
+            raise RequestError(_not_the_key(segments[position], position, key, keys, expected))
+        values.append(_decode(key, value))
+    if len(segments) > len(keys):
+        raise RequestError(
+            f"the path goes on after {keys[-1]}=...: expected {expected}; a slash within a value is written %2F"
+        )
+    return values
+
+
+def _not_the_key(segment: str, position: int, key: str, keys: Sequence[str], expected: str) -> str:
+    name = segment.partition("=")[0]
+    if "=" in segment and name in keys:
+        return f"path segment {position + 1} is {name}=..., not {key}=...: expected {expected}"
+    # What is no key may be the rest of a value, even of the password: it is not shown.
+    looks_like_a_key = "=" in segment and position > 0 and name.isascii() and name.isalpha() and len(name) < 20
+    found = f"{name}=..." if looks_like_a_key and name.lower() in _NEAR_KEYS else "something else"
+    return (
+        f"path segment {position + 1} is {found}, not {key}=...: expected {expected}; "
+        "a slash within a value is written %2F"
+    )
+
+
+_NEAR_KEYS = frozenset(
+    "apikey client clientname count from messageid mobile msg message name noofsms password phone pass pwd "
+    "recipient recipients sender senderid sms subacc subaccname text to user username".split()
+)
+"""Names that callers write by mistake, and that are safe to show."""
+
+
+def _decode(key: str, value: str) -> str:
+    if ";" in value:
+        raise RequestError(f"{key}: a bare semicolon cuts the value off; it is written %3B")
+    if _BROKEN_ESCAPE.search(value):
+        raise RequestError(f"{key}: a percent sign without two hexadecimal digits; it is written %25")
+    try:
+        return unquote_to_bytes(value).decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    raise RequestError(f"{key}: not UTF-8 after percent-decoding")

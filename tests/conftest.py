@@ -1,0 +1,47 @@
+"""Fixtures that tests of more than one floor use. Whatever listens does so on 127.0.0.1, at a port of the system's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from mspace_legacy.emulator import Emulator
+from mspace_legacy.server import Server
+from tests.servers import ScriptedServer
+
+# A machine that is busy with another test must not fail a property for its speed.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy or an account in the developer's environment is none of the tests' business."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith("MSPACE_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An emulator of the demo accounts, in memory."""
+    emulator = Emulator()
+    yield emulator
+    emulator.close()
+
+
+@pytest.fixture
+def emulator_url(emulator: Emulator) -> Iterator[str]:
+    """The same emulator, behind a socket."""
+    with Server(emulator) as server:
+        yield server.url
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedServer]:
+    """A server on a raw socket that answers as the test tells it."""
+    with ScriptedServer() as server:
+        yield server
