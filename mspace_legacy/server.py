@@ -87,24 +87,16 @@ class Server:
     def __init__(self, transport: Transport, *, host: str = "127.0.0.1", port: int = 0, threads: int = 8) -> None:
         self._transport = transport
         self._map: dict[int, Any] = {}
-        try:
-            self._server = create_server(
-                self._application,
-                map=self._map,
-                host=host,
-                port=port,
-                threads=threads,
-                ident=None,
-                max_request_body_size=_MAX_REQUEST,
-                asyncore_use_poll=True,
-                clear_untrusted_proxy_headers=False,
-            )
-        except (OSError, ValueError) as error:
-            problem = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        else:
-            problem = ""
-        if problem:
-            raise InvalidInput(f"can't listen on {host}:{port}: {problem}")
+        self._server: Any = create_server(
+            self._application,
+            map=self._map,
+            sockets=[_listener(host, port)],
+            threads=threads,
+            ident=None,
+            max_request_body_size=_MAX_REQUEST,
+            asyncore_use_poll=True,
+            clear_untrusted_proxy_headers=False,
+        )
         self._server.channel_class = _Channel
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -172,6 +164,15 @@ class Server:
             _log.error("%s in the transport", type(error).__name__)
             response = Response(500, b"this server failed\n")
         return _start(start_response, response, response.body)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family)
+    except (OSError, OverflowError, UnicodeError) as error:
+        problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    raise InvalidInput(f"can't listen on {host}:{port}: {problem}")
 
 
 def _start(start_response: StartResponse, response: Response, body: bytes) -> list[bytes]:
