@@ -87,7 +87,7 @@ class Server:
     def __init__(self, transport: Transport, *, host: str = "127.0.0.1", port: int = 0, threads: int = 8) -> None:
         self._transport = transport
         self._map: dict[int, Any] = {}
-        self._server: Any = create_server(
+        server: Any = create_server(
             self._application,
             map=self._map,
             sockets=[_listener(host, port)],
@@ -97,11 +97,12 @@ class Server:
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=False,
         )
-        self._server.channel_class = _Channel
+        server.channel_class = _Channel
+        self._server = server
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.host: str = host
-        self.port: int = int(self._server.effective_port)
+        self.port: int = int(server.effective_port)
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""Fixtures that tests of more than one floor use. Whatever listens does so on 127.0.0.1, on a port the system picks."""
+"""Fixtures for tests of more than one floor. What listens does so on 127.0.0.1, on a port the system picks."""
 
 from __future__ import annotations
 
