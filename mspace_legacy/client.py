@@ -104,8 +104,9 @@ class Client:
             `http://host/mspaceservice/wr/sms/`.
         :raises InvalidInput: an argument that can't be right.
         """
+        # Bound again, as in every public method: a traceback that shows variables must not show the text.
+        password = secret = _secret("password", password)
         base = legacy.base_url(main_url)
-        secret = _secret("password", password)
         transport = transport or Retry(Network(timeout=timeout))
         return cls(
             lambda call: legacy.encode_request(call, secret, base=base),
@@ -132,10 +133,10 @@ class Client:
         :param style: `json` or `xml` in a POST, or `path`, a GET with the key in the URL.
         :raises InvalidInput: an argument that can't be right.
         """
+        api_key = secret = _secret("api_key", api_key)
         if style not in v2.STYLES:
             raise InvalidInput(f"style {style!r} is not known: there are {', '.join(v2.STYLES)}")
         base = v2.base_url(base_url)
-        secret = _secret("api_key", api_key)
         transport = transport or Retry(Network(timeout=timeout))
         return cls(
             lambda call: v2.encode_request(call, secret, base=base, style=style),
@@ -330,7 +331,9 @@ def _count(value: int) -> int:
 
 
 def _secret(name: str, value: str | Secret) -> Secret:
-    secret = value if isinstance(value, Secret) else Secret(_text(name, value))
-    if not secret:
+    if not isinstance(value, (str, Secret)):
+        raise WrongType(f"{name} is a {type(value).__name__}: give a str")
+    value = value if isinstance(value, Secret) else Secret(value)
+    if not value:
         raise InvalidInput(f"{name} is empty")
-    return secret
+    return value

@@ -244,12 +244,14 @@ class MSpaceClient:
 
     def getBalance(self, username: str, password: str | Secret) -> str:
         """The balance as text: `50`, or `Error 100: Authentication Failure`."""
-        _check_texts("getBalance", username=username, password=password)
+        password = _sealed("getBalance", "password", password)
+        _check_texts("getBalance", username=username)
         return self._ask(str, Balance(username), password, "text")
 
     def login_TEXT(self, username: str, password: str | Secret) -> str:
         """`User exists.`, or `Authentication failure`."""
-        _check_texts("login_TEXT", username=username, password=password)
+        password = _sealed("login_TEXT", "password", password)
+        _check_texts("login_TEXT", username=username)
         return self._ask(str, Login(username), password, "text")
 
     @overload
@@ -272,6 +274,7 @@ class MSpaceClient:
         With `senderid`, `recipient` and `message` as well it sends, as the vendor's page lists it; `sendText_JSON`
         is the same by a name of its own.
         """
+        password = _sealed("subUsers_JSON", "password", password)
         return self._sub_users("subUsers_JSON", responseType, username, password, message, named, "json")
 
     @overload
@@ -290,6 +293,7 @@ class MSpaceClient:
         self, responseType: type[T], username: str, password: str | Secret, *message: str, **named: str
     ) -> T:
         """As `subUsers_JSON`, asking for XML."""
+        password = _sealed("subUsers_XML", "password", password)
         return self._sub_users("subUsers_XML", responseType, username, password, message, named, "xml")
 
     def sendText_JSON(
@@ -306,6 +310,7 @@ class MSpaceClient:
         `[{"messageId": "12345", "responseTime": "2018-06-25 11:12:19:793", "status": "successful"}]`, or the text
         of a failure: `Athentication failure`, `Insufficient Balance`, `Invalid sender ID`.
         """
+        password = _sealed("sendText_JSON", "password", password)
         return self._send("sendText_JSON", responseType, username, password, (senderid, recipient, message), "json")
 
     def sendText_XML(
@@ -318,16 +323,19 @@ class MSpaceClient:
         message: str,
     ) -> T:
         """As `sendText_JSON`, asking for XML."""
+        password = _sealed("sendText_XML", "password", password)
         return self._send("sendText_XML", responseType, username, password, (senderid, recipient, message), "xml")
 
     def resellerClients_JSON(self, responseType: type[T], username: str, password: str | Secret) -> T:
         """The reseller's clients, as JSON: `[{"smsBalance": "20", "clientname": "client1"}]`."""
-        _check_texts("resellerClients_JSON", username=username, password=password)
+        password = _sealed("resellerClients_JSON", "password", password)
+        _check_texts("resellerClients_JSON", username=username)
         return self._ask(responseType, ResellerClients(username), password, "json")
 
     def resellerClients_XML(self, responseType: type[T], username: str, password: str | Secret) -> T:
         """As `resellerClients_JSON`, asking for XML."""
-        _check_texts("resellerClients_XML", username=username, password=password)
+        password = _sealed("resellerClients_XML", "password", password)
+        _check_texts("resellerClients_XML", username=username)
         return self._ask(responseType, ResellerClients(username), password, "xml")
 
     def resellerClientTopup_JSON(
@@ -339,6 +347,7 @@ class MSpaceClient:
         noOfsms: str | int,
     ) -> T:
         """Move `noOfsms` credits to a client: `Successful Top up of 100 SMS to client1`, or a failure's text."""
+        resellerPassword = _sealed("resellerClientTopup_JSON", "resellerPassword", resellerPassword)
         return self._reseller_top_up(
             "resellerClientTopup_JSON", responseType, resellerUsername, resellerPassword, clientName, noOfsms, "json"
         )
@@ -352,6 +361,7 @@ class MSpaceClient:
         noOfsms: str | int,
     ) -> T:
         """As `resellerClientTopup_JSON`, asking for XML."""
+        resellerPassword = _sealed("resellerClientTopup_XML", "resellerPassword", resellerPassword)
         return self._reseller_top_up(
             "resellerClientTopup_XML", responseType, resellerUsername, resellerPassword, clientName, noOfsms, "xml"
         )
@@ -365,6 +375,7 @@ class MSpaceClient:
         noOfsms: str | int,
     ) -> T:
         """Move `noOfsms` credits to a sub-account: `Successful Top up of 100 SMS to sub1`, or a failure's text."""
+        mainAccPassword = _sealed("subAccTopup_JSON", "mainAccPassword", mainAccPassword)
         return self._sub_account_top_up(
             "subAccTopup_JSON", responseType, mainAccname, mainAccPassword, subAccname, noOfsms, "json"
         )
@@ -378,6 +389,7 @@ class MSpaceClient:
         noOfsms: str | int,
     ) -> T:
         """As `subAccTopup_JSON`, asking for XML."""
+        mainAccPassword = _sealed("subAccTopup_XML", "mainAccPassword", mainAccPassword)
         return self._sub_account_top_up(
             "subAccTopup_XML", responseType, mainAccname, mainAccPassword, subAccname, noOfsms, "xml"
         )
@@ -387,7 +399,7 @@ class MSpaceClient:
         method: str,
         kind: type[T],
         username: str,
-        password: str | Secret,
+        password: Secret,
         message: tuple[str, ...],
         named: dict[str, str],
         form: Form,
@@ -402,7 +414,7 @@ class MSpaceClient:
                 f"{', '.join(names)}; {problem}"
             )
         if not given:
-            _check_texts(method, username=username, password=password)
+            _check_texts(method, username=username)
             return self._ask(kind, SubUsers(username), password, form)
         return self._send(
             method, kind, username, password, (*message, *(named[n] for n in names if n in named)), form
@@ -413,14 +425,12 @@ class MSpaceClient:
         method: str,
         kind: type[T],
         username: str,
-        password: str | Secret,
+        password: Secret,
         sending: tuple[str, ...],
         form: Form,
     ) -> T:
         senderid, recipient, message = sending
-        _check_texts(
-            method, username=username, password=password, senderid=senderid, recipient=recipient, message=message
-        )
+        _check_texts(method, username=username, senderid=senderid, recipient=recipient, message=message)
         recipients = tuple(recipient.split(","))
         if kind is SentMessage and len(recipients) > 1:
             raise InvalidInput(
@@ -433,12 +443,12 @@ class MSpaceClient:
         method: str,
         kind: type[T],
         username: str,
-        password: str | Secret,
+        password: Secret,
         name: str,
         count: str | int,
         form: Form,
     ) -> T:
-        _check_texts(method, resellerUsername=username, resellerPassword=password, clientName=name)
+        _check_texts(method, resellerUsername=username, clientName=name)
         return self._ask(kind, ResellerClientTopUp(username, name, _checked_count(method, count)), password, form)
 
     def _sub_account_top_up(
@@ -446,16 +456,15 @@ class MSpaceClient:
         method: str,
         kind: type[T],
         username: str,
-        password: str | Secret,
+        password: Secret,
         name: str,
         count: str | int,
         form: Form,
     ) -> T:
-        _check_texts(method, mainAccname=username, mainAccPassword=password, subAccname=name)
+        _check_texts(method, mainAccname=username, subAccname=name)
         return self._ask(kind, SubAccountTopUp(username, name, _checked_count(method, count)), password, form)
 
-    def _ask(self, kind: type[T], call: Call[Any], password: str | Secret, form: Form) -> T:
-        password = password if isinstance(password, Secret) else Secret(password)
+    def _ask(self, kind: type[T], call: Call[Any], password: Secret, form: Form) -> T:
         _check_response_type(kind, call, form)
         if self._closed:
             raise IllegalStateException("Client instance has been closed.")
@@ -475,9 +484,17 @@ class MSpaceClient:
         return cast("T", response._read(kind))
 
 
-def _check_texts(method: str, **arguments: str | Secret) -> None:
+def _sealed(method: str, name: str, password: str | Secret) -> Secret:
+    """The password as a Secret, so that no frame that a traceback may show holds its text."""
+    if isinstance(password, Secret):
+        return password
+    _check_texts(method, **{name: password})
+    return Secret(password)
+
+
+def _check_texts(method: str, **arguments: str) -> None:
     for name, value in arguments.items():
-        if not isinstance(value, str) and not (isinstance(value, Secret) and "assword" in name):
+        if not isinstance(value, str):
             raise WrongType(f"{method}: {name} is {_kind(value)}: give a str")
 
 

@@ -121,6 +121,7 @@ class RedactingFilter(logging.Filter):
         self._secrets = tuple(secrets)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record in place; keep every one."""
+        """Rewrite the record in place, without its traceback; keep every one."""
         record.msg, record.args = redact(record.getMessage(), self._secrets), ()
+        record.exc_info = record.exc_text = None
         return True

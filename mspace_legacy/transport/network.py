@@ -29,6 +29,7 @@ from mspace_legacy._version import __version__
 from mspace_legacy.errors import (
     ClosedError,
     InvalidInput,
+    MSpaceError,
     NotSent,
     ReplyLost,
     TransportError,
@@ -49,8 +50,9 @@ DEFAULT_MAX_REPLY = 1 << 20
 _CHUNK = 1 << 16
 _USER_AGENT = f"mspace-legacy/{__version__}"
 
-# urllib3 logs the path of each request at DEBUG, and on the legacy API the path holds the password.
-logging.getLogger("urllib3.connectionpool").addFilter(RedactingFilter())
+# urllib3 logs the path of a request, at DEBUG and in warnings, and on the legacy API the path holds the password.
+for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(RedactingFilter())
 
 
 def checked_timeout(timeout: Timeout) -> tuple[float, float]:
@@ -105,6 +107,7 @@ class _WithinTime(io.RawIOBase):
         self._file = file
         patience = sock.gettimeout()
         self._end = math.inf if patience is None else time.monotonic() + patience
+        self.ended = False
 
     def readable(self) -> bool:
         return True
@@ -115,7 +118,9 @@ class _WithinTime(io.RawIOBase):
             if left <= 0:
                 raise TimeoutError("timed out")
             self._sock.settimeout(left)
-        return self._file.readinto(buffer)
+        count = self._file.readinto(buffer)
+        self.ended = count == 0
+        return count
 
     def close(self) -> None:
         self._file.close()
@@ -125,7 +130,14 @@ class _WithinTime(io.RawIOBase):
 class _ReplyWithinTime(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_WithinTime(sock, self.fp.detach()))
+        self._file = _WithinTime(sock, self.fp.detach())
+        self.fp = io.BufferedReader(self._file)
+
+    def begin(self) -> None:
+        super().begin()
+        # http.client takes a connection that ends within the headers for a whole reply with an empty body.
+        if self._file.ended:
+            raise http.client.IncompleteRead(b"")
 
 
 class _Connection(_TellsProgress, HTTPConnection):
@@ -193,18 +205,24 @@ class Network:
 
     def handle(self, request: Request) -> Response:
         """The reply, whatever its status; see `Transport`."""
+        outcome = self._attempt(request)
+        # Raised out here, an error has no context, and no frame whose variables hold the path.
+        if isinstance(outcome, MSpaceError):
+            raise outcome
+        return outcome
+
+    def _attempt(self, request: Request) -> Response | MSpaceError:
         url = request.url
         slash = url.index("/", 8)
         origin = url[:slash]
-        known = self._pools.get(origin)
-        pool, absolute = known if known is not None else self._open(origin)
         _progress.unsent = False
         try:
+            pool, absolute = self._pools.get(origin) or self._open(origin)
             return self._exchange(pool, url if absolute else url[slash:], request)
         except (u3.HTTPError, http.client.HTTPException, OSError) as error:
-            failure = _failure(error, origin, request)
-        # Raised out here, the error has no context, whose text would show the path.
-        raise failure
+            return _failure(error, origin, request)
+        except MSpaceError as error:
+            return error.with_traceback(None)
 
     def _exchange(self, pool: HTTPConnectionPool, target: str, request: Request) -> Response:
         raw = pool.urlopen(

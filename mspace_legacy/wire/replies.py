@@ -108,7 +108,7 @@ _DEEPEST_WRAPPING = 3
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Content:
     """What a body holds, whatever form it came in.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from mspace_legacy.errors import InvalidInput, RequestError
@@ -13,7 +13,7 @@ __all__ = ["decode_segments", "encode_segments", "lone_surrogate"]
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def encode_segments(pairs: Iterable[tuple[str, str]]) -> str:
+def encode_segments(pairs: Sequence[tuple[str, str]]) -> str:
     """`key=value/key=value`, values as UTF-8, all but the RFC 3986 unreserved characters percent-encoded.
 
     The comma that separates recipients stays as it is, as the vendor's examples show it.
@@ -21,8 +21,10 @@ def encode_segments(pairs: Iterable[tuple[str, str]]) -> str:
     try:
         return "/".join([f"{key}={quote(value, safe=',' if key == 'recipient' else '')}" for key, value in pairs])
     except UnicodeEncodeError:
-        pass
-    raise next(filter(None, (lone_surrogate(key, value) for key, value in pairs)))
+        wrong = next(filter(None, (lone_surrogate(key, value) for key, value in pairs)))
+    # A traceback that shows the variables of its frames must not show the password.
+    del pairs
+    raise wrong
 
 
 def lone_surrogate(key: str, value: str) -> InvalidInput | None:

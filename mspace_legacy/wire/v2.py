@@ -108,7 +108,7 @@ def encode_request(call: Call[Any], api_key: Secret, *, base: str, style: Style 
     return Request(
         "POST",
         url,
-        {"apikey": _header_text(api_key), "Content-Type": MEDIA_TYPES[style], "Accept": MEDIA_TYPES[style]},
+        {"apikey": _checked_key(api_key).reveal(), "Content-Type": MEDIA_TYPES[style], "Accept": MEDIA_TYPES[style]},
         _body(style, call.operation, fields),
         repeatable=call.repeatable,
         operation=call.operation,
@@ -116,14 +116,17 @@ def encode_request(call: Call[Any], api_key: Secret, *, base: str, style: Style 
     )
 
 
-def _header_text(api_key: Secret) -> str:
-    value = api_key.reveal()
-    if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+def _checked_key(api_key: Secret) -> Secret:
+    if not _fits_a_header(api_key.reveal()):
         raise InvalidInput(
             "the API key is empty, or holds a space at an end, a line break or a character beyond ASCII, which no "
             "header can hold: copy it again"
         )
-    return value
+    return api_key
+
+
+def _fits_a_header(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _body(style: Style, operation: str, fields: dict[str, Any]) -> bytes:

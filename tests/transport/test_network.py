@@ -1,0 +1,412 @@
+"""The network: what goes over the socket, what comes back, and what is known of an exchange that failed."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import trustme
+
+from mspace_legacy import OutcomeUnknown, Secret, errors
+from mspace_legacy.models import Balance, SendText
+from mspace_legacy.transport import Network, Transport
+from mspace_legacy.wire import legacy, v2
+from mspace_legacy.wire.http import Request, Response
+from tests.servers import Answer, ScriptedServer, close, raw, reply, reset
+
+CANARY = "s3cret/päss word"
+
+
+def read(url: str) -> Request:
+    return legacy.encode_request(Balance("u"), Secret(CANARY), base=legacy.base_url(url))
+
+
+def send(url: str) -> Request:
+    return legacy.encode_request(SendText("u", "M", ("0722000000",), "hi"), Secret(CANARY), base=legacy.base_url(url))
+
+
+def fetch(request: Request, **settings: Any) -> Response:
+    network = Network(**settings)
+    try:
+        return network.handle(request)
+    finally:
+        network.close()
+
+
+def test_it_is_a_transport() -> None:
+    assert isinstance(Network(), Transport)
+
+
+def test_a_get_as_it_goes_over_the_wire(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"50", "200 Fine", "Content-Type: text/plain\r\nX-One: a\r\nX-One: b\r\n")]
+    response = fetch(read(scripted.url))
+    assert (response.status, response.reason, response.body) == (200, "Fine", b"50")
+    assert response.header("x-one") == "a,b"
+    head = scripted.requests[0].decode("latin-1")
+    path = "/mspaceservice/wr/sms/balance/username=u/password=s3cret%2Fp%C3%A4ss%20word"
+    assert head.startswith(f"GET {path} HTTP/1.1\r\n")
+    lines = head.lower().split("\r\n")
+    assert f"host: 127.0.0.1:{scripted.port}" in lines
+    assert "accept: application/json" in lines
+    assert any(line.startswith("user-agent: mspace-legacy/") for line in lines)
+    assert not any(line.startswith(("cookie", "authorization")) for line in lines)
+
+
+def test_a_post_as_it_goes_over_the_wire(scripted: ScriptedServer) -> None:
+    call = SendText("u", "M", ("0722000000",), "héllo")
+    fetch(v2.encode_request(call, Secret("the-key"), base=v2.base_url(scripted.url)))
+    head, _, body = scripted.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /smsapi/v2/sendtext HTTP/1.1\r\n")
+    assert b"apikey: the-key" in head.split(b"\r\n")
+    assert body.decode() == '{"username": "u", "senderId": "M", "recipient": "0722000000", "message": "héllo"}'
+
+
+def test_connections_are_reused_and_threads_are_safe(scripted: ScriptedServer) -> None:
+    lock = threading.Lock()
+    count = iter(range(1_000))
+
+    def numbered(connection: socket.socket) -> bool:
+        with lock:
+            number = next(count)
+        return reply(str(number).encode())(connection)
+
+    scripted.script = [numbered]
+    network = Network(connections=16)
+    with ThreadPoolExecutor(16) as pool:
+        bodies = list(pool.map(lambda _: network.handle(read(scripted.url)).body, range(400)))
+    network.close()
+    assert sorted(map(int, bodies)) == list(range(400))
+    assert scripted.connections <= 16
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again(scripted: ScriptedServer) -> None:
+    def answer_then_close(connection: socket.socket) -> bool:
+        reply()(connection)
+        return False
+
+    scripted.script = [answer_then_close]
+    network = Network()
+    for _ in range(5):
+        network.handle(send(scripted.url))
+        time.sleep(0.05)
+    network.close()
+    assert len(scripted.requests) == scripted.connections == 5
+
+
+def test_redirects_and_errors_are_replies(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"x", "302 Found", f"Location: {scripted.url}/elsewhere\r\n"), reply(b"y", "503 Busy")]
+    network = Network()
+    assert network.handle(read(scripted.url)).status == 302
+    assert network.handle(read(scripted.url)).status == 503
+    network.close()
+    assert len(scripted.requests) == 2
+
+
+# Failures before anything was sent
+
+
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    """A port that nothing listens on, kept from others."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port whose backlog is full, so that connecting to it hangs."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+            waiting.append(filler)
+        yield listener.getsockname()[1]
+        for filler in waiting:
+            filler.close()
+
+
+def assert_not_sent(request: Request, fault: str, **settings: Any) -> errors.NotSent:
+    with pytest.raises(errors.NotSent) as caught:
+        fetch(request, **settings)
+    assert caught.value.fault == fault
+    assert not isinstance(caught.value, OutcomeUnknown)
+    assert_tells_no_secret(caught.value)
+    return caught.value
+
+
+def assert_tells_no_secret(error: BaseException) -> None:
+    told = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    for spelling in ("s3cret", "p%C3%A4ss", "päss word", "the-key"):
+        # This module's own frames hold the request, whose text is clean, and nothing else.
+        assert spelling not in told
+    assert error.__context__ is None
+
+
+@pytest.mark.parametrize("request_to", [read, send])
+def test_refused(refusing_port: int, request_to: Callable[[str], Request]) -> None:
+    error = assert_not_sent(request_to(f"http://127.0.0.1:{refusing_port}"), "refused")
+    assert "nothing was sent" in str(error)
+
+
+def test_unknown_host() -> None:
+    assert_not_sent(send("http://no-such-host.invalid"), "unknown-host")
+
+
+def test_a_host_name_that_can_not_be_looked_up() -> None:
+    assert_not_sent(send(f"http://{'x' * 70}.invalid"), "not-connected")
+
+
+def test_connecting_times_out(silent_port: int) -> None:
+    began = time.monotonic()
+    assert_not_sent(send(f"http://127.0.0.1:{silent_port}"), "connect-timeout", timeout=(0.3, 30))
+    assert time.monotonic() - began < 5
+
+
+def test_tls_that_is_none(scripted: ScriptedServer) -> None:
+    # What arrives there is a ClientHello, and no request.
+    scripted.script = [close]
+    secure = scripted.url.replace("http:", "https:")
+    assert_not_sent(send(secure), "connect-timeout", timeout=0.3)
+
+
+class TLSServer:
+    """Answers every connection once the TLS handshake is done; counts the requests."""
+
+    def __init__(self, authority: trustme.CA, name: str) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+        self._listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.requests = 0
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except ssl.SSLError:
+                continue
+            except OSError:
+                return
+            with connection:
+                if connection.recv(65536):
+                    self.requests += 1
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n50")
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("127.0.0.1", True), ("127.0.0.1", False), ("elsewhere.test", True)])
+def test_certificates_are_verified(name: str, trusted: bool) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context()
+    if trusted:
+        authority.configure_trust(context)
+    server = TLSServer(authority, name)
+    try:
+        if trusted and name == "127.0.0.1":
+            assert fetch(send(server.url), ssl_context=context).body == b"50"
+            assert server.requests == 1
+        else:
+            error = assert_not_sent(send(server.url), "tls", ssl_context=context)
+            assert "certificate" in str(error).lower() or "mismatch" in str(error).lower()
+            assert server.requests == 0
+    finally:
+        server.close()
+
+
+# Failures after something was sent
+
+AFTER_SENDING: dict[str, tuple[Answer, str]] = {
+    "closed": (close, "closed"),
+    "reset": (reset, "reset"),
+    "half a status line": (raw(b"HTTP/1.1 20"), "not-http"),
+    "status line only": (raw(b"HTTP/1.1 200 OK\r\n"), "cut-short"),
+    "half a header": (raw(b"HTTP/1.1 200 OK\r\nContent-Le"), "cut-short"),
+    "headers only": (reply(b"", length=2), "cut-short"),
+    "half a body": (reply(b"5", length=2), "cut-short"),
+    "half a chunk": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n50"), "cut-short"),
+    "no last chunk": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n50\r\n"), "cut-short"),
+    "a chunk of no size": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n50\r\n"), "cut-short"),
+    "not HTTP": (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), "not-http"),
+    "too large, by its header": (reply(b"x" * 10, length=11_000_000), "too-large"),
+    "too large, in chunks": (
+        raw(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"100000\r\n" + b"x" * 0x100000 + b"\r\n1\r\nx\r\n0\r\n\r\n"
+        ),
+        "too-large",
+    ),
+    "too large, without a length": (raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_100_000), "too-large"),
+    "a header without an end": (raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000), "not-http"),
+    "headers without an end": (raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200), "not-http"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "fault"), AFTER_SENDING.values(), ids=AFTER_SENDING)
+def test_a_reply_that_is_lost(scripted: ScriptedServer, answer: Answer, fault: str) -> None:
+    scripted.script = [answer]
+    with pytest.raises(errors.ReplyLost) as of_read:
+        fetch(read(scripted.url))
+    with pytest.raises(errors.ReplyLost) as of_send:
+        fetch(send(scripted.url))
+    assert len(scripted.requests) == 2
+    assert not isinstance(of_read.value, OutcomeUnknown)
+    assert isinstance(of_send.value, OutcomeUnknown)
+    assert of_send.value.operation == "sendtext"
+    for error in (of_read.value, of_send.value):
+        assert error.fault == fault
+        assert_tells_no_secret(error)
+
+
+def test_a_whole_reply_at_the_limit(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"x" * (1 << 20)), raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (1 << 20))]
+    for _ in range(2):
+        assert len(fetch(read(scripted.url)).body) == 1 << 20
+
+
+def test_the_limit_can_be_set(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"123")]
+    assert fetch(read(scripted.url), max_reply=3).body == b"123"
+    with pytest.raises(errors.ReplyLost, match="3 bytes"):
+        fetch(read(scripted.url), max_reply=2)
+
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n50"
+
+
+@pytest.mark.parametrize("already", [b"", WHOLE[:9], WHOLE[:-9], WHOLE[:-1]])
+def test_a_stall_ends_with_the_time_out(scripted: ScriptedServer, already: bytes) -> None:
+    def stall(connection: socket.socket) -> bool:
+        connection.sendall(already)
+        return scripted.stall()(connection)
+
+    scripted.script = [stall]
+    began = time.monotonic()
+    with pytest.raises(errors.ReplyLost) as caught:
+        fetch(send(scripted.url), timeout=(5, 0.3))
+    assert 0.25 < time.monotonic() - began < 5
+    assert caught.value.fault == "timeout"
+    assert isinstance(caught.value, OutcomeUnknown)
+    assert_tells_no_secret(caught.value)
+
+
+def test_a_reply_that_drips_does_not_outlast_the_time_out(scripted: ScriptedServer) -> None:
+    """Each byte comes in time, the whole of it would take many times the time-out."""
+    scripted.script = [scripted.drip(WHOLE, 0.1)]
+    began = time.monotonic()
+    with pytest.raises(errors.ReplyLost) as caught:
+        fetch(read(scripted.url), timeout=(5, 0.5))
+    assert time.monotonic() - began < 2.5
+    assert caught.value.fault == "timeout"
+
+
+def test_a_reply_that_drips_in_time_is_whole(scripted: ScriptedServer) -> None:
+    scripted.script = [scripted.drip(WHOLE, 0.002)]
+    assert fetch(read(scripted.url), timeout=5).body == b"50"
+
+
+def test_a_body_without_a_length_ends_with_the_connection(scripted: ScriptedServer) -> None:
+    scripted.script = [raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 200_000)]
+    assert fetch(read(scripted.url)).body == b"x" * 200_000
+
+
+# Proxies
+
+
+def test_a_proxy_for_http(scripted: ScriptedServer) -> None:
+    fetch(read("http://api.invalid"), proxy=scripted.url)
+    assert scripted.request_lines[0].startswith("GET http://api.invalid/mspaceservice/wr/sms/balance/username=u/")
+
+
+def test_a_proxy_with_a_user(scripted: ScriptedServer) -> None:
+    fetch(read("http://api.invalid"), proxy=scripted.url.replace("//", "//me:pw@"))
+    assert b"proxy-authorization: Basic bWU6cHc=" in scripted.requests[0].split(b"\r\n")
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+def test_a_proxy_from_the_environment(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, scripted.url)
+    assert fetch(read("http://api.invalid")).body == b"50"
+    assert scripted.requests
+
+
+@pytest.mark.parametrize("pattern", ["127.0.0.1", "localhost,127.0.0.1", "*"])
+def test_no_proxy(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, refusing_port: int, pattern: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refusing_port}")
+    monkeypatch.setenv("NO_PROXY", pattern)
+    assert fetch(read(scripted.url)).body == b"50"
+
+
+def test_an_empty_proxy_turns_the_environment_off(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, refusing_port: int
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refusing_port}")
+    assert fetch(read(scripted.url), proxy="").body == b"50"
+
+
+def test_a_proxy_that_is_not_there_was_sent_nothing(refusing_port: int) -> None:
+    assert_not_sent(send("http://api.invalid"), "proxy", proxy=f"http://127.0.0.1:{refusing_port}")
+
+
+def test_a_proxy_that_refuses_the_tunnel_was_sent_no_request(scripted: ScriptedServer) -> None:
+    scripted.script = [raw(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")]
+    assert_not_sent(send("https://api.invalid"), "proxy", proxy=scripted.url)
+    assert [line.split()[0] for line in scripted.request_lines] == ["CONNECT"]
+    assert b"password" not in b"".join(scripted.requests)
+
+
+def test_a_proxy_that_can_not_be_right_is_told_without_its_password() -> None:
+    with pytest.raises(errors.InvalidInput, match="proxy") as caught:
+        fetch(read("http://api.invalid"), proxy="socks9://me:hunter2@host")
+    assert "hunter2" not in str(caught.value)
+
+
+# Secrets and settings
+
+
+def test_nothing_logs_a_secret(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    broken = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header at all\r\n\r\n50")
+    key = Secret("the-key-that-must-not-show")
+    in_path = v2.encode_request(Balance("u"), key, base=v2.base_url(scripted.url), style="path")
+    for answer in (reply(), broken):
+        scripted.script = [answer]
+        for request in (read(scripted.url), send(scripted.url), in_path):
+            fetch(request)
+    scripted.script = [close]
+    with pytest.raises(errors.ReplyLost):
+        fetch(send(scripted.url))
+    assert "Failed to parse headers" in caplog.text
+    assert "balance/username=u/password=***" in caplog.text
+    for secret in ("s3cret", "päss", "p%C3%A4ss", "the-key"):
+        assert secret not in caplog.text
+
+
+def test_a_closed_network_answers_no_more(scripted: ScriptedServer) -> None:
+    network = Network()
+    network.handle(read(scripted.url))
+    network.close()
+    network.close()
+    with pytest.raises(errors.ClosedError):
+        network.handle(read(scripted.url))
+    assert len(scripted.requests) == 1
