@@ -58,14 +58,17 @@ class Request:
         raise TypeError("a Request is not pickled: its URL may hold a password")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Response:
-    """An HTTP response, its body read whole."""
+    """An HTTP response, its body read whole. Body and headers may echo a secret: they are not printed."""
 
     status: int
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
     headers: Headers = ()
     reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {len(self.body)} bytes)"
 
     def header(self, name: str) -> str | None:
         """The value of a header; see `header`."""

@@ -159,10 +159,7 @@ def decode_document(
     content = Content()
     try:
         content = content_of(response)
-        document = _document(response, kind)
-        if isinstance(document, kind):
-            return document
-        problem = f"it is not a {kind.__name__}"
+        return _document(response, kind)
     except Unreadable as unreadable:
         problem = str(unreadable)
     raise _failure(call, response, content, problem, redact)
@@ -170,14 +167,18 @@ def decode_document(
 
 def _document(response: Response, kind: type) -> Any:
     body = response.body.removeprefix(_BOM).strip()
+    document: Any
     if not body.startswith(b"<"):
-        return parse_json(response.text().removeprefix("\ufeff")) if kind in (dict, list) else None
-    root = parse_xml(body)
-    if kind is dict:
-        return {local_name(child): child.text or "" for child in root if not len(child)}
-    if kind is list:
-        return [{local_name(leaf): leaf.text or "" for leaf in child if not len(leaf)} for child in root]
-    return root
+        document = parse_json(response.text().removeprefix("\ufeff")) if kind in (dict, list) else None
+    else:
+        document = root = parse_xml(body)
+        if kind is dict:
+            document = {local_name(child): child.text or "" for child in root if not len(child)}
+        if kind is list:
+            document = [{local_name(leaf): leaf.text or "" for leaf in child if not len(leaf)} for child in root]
+    if not isinstance(document, kind):
+        raise Unreadable(f"it is not a {kind.__name__}")
+    return document
 
 
 def _read(call: Call[R], content: Content) -> R:

@@ -1,0 +1,237 @@
+"""The canary: a known password and a known key go through everything, and are found nowhere."""
+
+from __future__ import annotations
+
+import io
+import logging
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+import pytest
+
+from mspace_legacy import Client, MSpaceClient, Response, errors
+from mspace_legacy.emulator import Account, Emulator, Ledger
+from mspace_legacy.secrets import Secret, spellings
+from mspace_legacy.server import Server
+from mspace_legacy.transport import Network, Retry
+from mspace_legacy.wire import v2
+from mspace_legacy.wire.http import Request
+from tests.servers import Answer, ScriptedServer, close, raw, reply, reset
+
+PASSWORD = "cänary/pass word;&%41"
+KEY = "canary-key.0123456789_~"
+FORBIDDEN = {*spellings(PASSWORD), *spellings(KEY), "cänary", "c%C3%A4nary", "canary-key", "pass word", "pass%20word"}
+
+
+def assert_clean(text: str) -> None:
+    for secret in FORBIDDEN:
+        assert secret.lower() not in text.lower()
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
+    """Everything that any logger says at DEBUG, as a handler would format it."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s %(args)s %(pathname)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    caplog.set_level(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+
+
+def jar_calls(client: MSpaceClient) -> list[Callable[[], object]]:
+    return [
+        lambda: client.getBalance("u", PASSWORD),
+        lambda: client.login_TEXT("u", PASSWORD),
+        lambda: client.subUsers_JSON(Response, "u", PASSWORD),
+        lambda: client.subUsers_XML(list, "u", PASSWORD),
+        lambda: client.sendText_JSON(str, "u", PASSWORD, "M", "0722000000", "hi"),
+        lambda: client.resellerClients_JSON(dict, "u", PASSWORD),
+        lambda: client.resellerClientTopup_XML(bytes, "u", PASSWORD, "c", "5"),
+        lambda: client.subAccTopup_JSON(str, "u", PASSWORD, "s", "5"),
+        # What fails before it is sent.
+        lambda: client.subUsers_JSON(str, "u", PASSWORD, "M"),  # type: ignore[call-overload]  # the test is of just this
+        lambda: client.sendText_JSON(str, "u", PASSWORD, "M", "0722000000", "\ud83d"),
+        lambda: client.getBalance("u", PASSWORD + "\ud83d"),
+        lambda: client.getBalance(None, PASSWORD),  # type: ignore[arg-type]  # as above
+        lambda: client.subUsers_JSON(int, "u", PASSWORD),
+    ]
+
+
+def client_calls(client: Client) -> list[Callable[[], object]]:
+    return [
+        client.balance,
+        client.sub_users,
+        client.reseller_clients,
+        lambda: client.send_text("M", "0722000000", "hi"),
+        lambda: client.send_text("M", "nonsense", "hi"),
+        lambda: client.top_up_sub_account("s", 5),
+        lambda: client.login(),
+        lambda: client.delivery_report("1"),
+    ]
+
+
+def echo(connection_reply: str) -> bytes:
+    """A body that gives the secrets back, as an error page that shows the path does."""
+    shown = f"/password={quote(PASSWORD, safe='')}/ {PASSWORD} {quote(PASSWORD)} apikey={KEY}"
+    return connection_reply.format(shown).encode()
+
+
+ANSWERS: dict[str, Answer] = {
+    "fine": reply(b"50"),
+    "closed": close,
+    "reset": reset,
+    "cut short": reply(b"5", length=9),
+    "not HTTP": raw(b"nonsense\r\n\r\n"),
+    "broken headers": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nnonsense\r\n\r\n50"),
+    "half a header": raw(b"HTTP/1.1 200 OK\r\nX"),
+    "404 that echoes": reply(echo("<html>HTTP Status 404 {}</html>"), "404 Not Found", "Content-Type: text/html\r\n"),
+    "200 that echoes": reply(echo("What is {}?")),
+    "JSON that echoes": reply(echo('{{"error": "no such key: {}"}}'), headers="Content-Type: application/json\r\n"),
+    "500 that echoes": reply(echo("<html>{}</html>"), "500 Oops"),
+    "401": reply(b"", "401 Unauthorized"),
+    "redirect that echoes": reply(b"", "302 Found", f"Location: http://x/password={quote(PASSWORD, safe='')}\r\n"),
+    "charset that is none": reply(b"x", headers="Content-Type: text/plain;charset=bogus\r\n"),
+}
+
+
+def echoes(answer: Answer) -> bool:
+    return any("echoes" in name for name, known in ANSWERS.items() if known is answer)
+
+
+def check(call: Callable[[], object]) -> None:
+    outcome = outcome_of(call)
+    if isinstance(outcome, errors.MSpaceError):
+        for text in shown(outcome):
+            assert_clean(text)
+        assert outcome.__context__ is None
+    # Text and bytes are what the server said; whatever else comes back must not show the secret by itself.
+    elif not isinstance(outcome, (str, bytes, dict, list)):
+        assert_clean(repr(outcome))
+
+
+def outcome_of(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except errors.MSpaceError as error:
+        return error
+
+
+def shown(error: errors.MSpaceError) -> Iterator[str]:
+    yield repr(error)
+    yield str(error)
+    yield repr({name: value for name, value in vars(error).items() if name != "response"})
+    yield "".join(traceback.format_exception(error))
+    yield in_our_frames(error)
+    yield pickle.dumps(error).decode("latin-1")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own pickle
+    assert type(again).__name__ == type(error).__name__
+    yield repr(vars(again))
+
+
+def in_our_frames(error: errors.MSpaceError) -> str:
+    """The local variables of every frame of the package that a traceback of `error` shows."""
+    frames = traceback.walk_tb(error.__traceback__)
+    ours = [frame for frame, _ in frames if frame.f_globals["__name__"].startswith("mspace_legacy")]
+    assert ours
+    return repr([[safe_repr(value) for value in frame.f_locals.values()] for frame in ours])
+
+
+def safe_repr(value: object) -> str:
+    """As a traceback shows it: an object whose making failed may have no repr yet."""
+    try:
+        return repr(value)
+    except AttributeError:
+        return "<no repr>"
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_no_secret_in_logs_errors_tracebacks_and_pickles(
+    scripted: ScriptedServer, answer: Answer, logged: io.StringIO
+) -> None:
+    scripted.script = [answer]
+    transport = Retry(Network(timeout=2), attempts=2, first_pause=0.001)
+    jar = MSpaceClient(scripted.url, transport=transport)
+    clients = [
+        Client.legacy(scripted.url, "u", PASSWORD, transport=transport),
+        *(Client.v2("u", KEY, style=style, base_url=scripted.url, transport=transport) for style in v2.STYLES),
+    ]  # fmt: skip
+    for client in clients:
+        # v2 does not know the password; what it is told of its own key is tested below.
+        if client is clients[0] or not echoes(answer):
+            for call in client_calls(client):
+                check(call)
+    for call in jar_calls(jar):
+        check(call)
+    for thing in (jar, transport, *clients):
+        assert_clean(repr(thing))
+        assert_clean(str(vars(thing)))
+    jar.close()
+    assert scripted.requests
+    assert_clean(logged.getvalue())
+
+
+def test_no_key_that_a_service_gives_back(scripted: ScriptedServer, logged: io.StringIO) -> None:
+    transport = Retry(Network(timeout=2), attempts=1)
+    for body in (f"no such key: {KEY}", f'{{"error": "{KEY}"}}', f"<error>{KEY}</error>", f"<html>{KEY}</html>"):
+        scripted.script = [reply(body.encode())]
+        for style in v2.STYLES:
+            for call in client_calls(Client.v2("u", KEY, style=style, base_url=scripted.url, transport=transport)):
+                check(call)
+    assert_clean(logged.getvalue())
+
+
+def test_no_secret_where_there_is_no_connection(logged: io.StringIO) -> None:
+    for url in ("http://127.0.0.1:1", "http://no-such-host.invalid", "https://127.0.0.1:1"):
+        transport = Retry(Network(timeout=2), attempts=1)
+        for call in (*jar_calls(MSpaceClient(url, transport=transport)),):
+            check(call)
+        for call in client_calls(Client.v2("u", KEY, style="path", base_url=url, transport=transport)):
+            check(call)
+    assert_clean(logged.getvalue())
+
+
+BAD_CLIENTS: list[Callable[[], object]] = [
+    lambda: Client.legacy("nonsense", "u", PASSWORD),
+    lambda: Client.legacy("http://h", "", PASSWORD),
+    lambda: Client.legacy("http://h", "u", PASSWORD, timeout=0),
+    lambda: Client.v2("u", KEY, base_url="nonsense"),
+    lambda: Client.v2("u", KEY, style="soap"),  # type: ignore[arg-type]  # the test is of just this
+    lambda: Client.v2("u", KEY + "\n", transport=Network()).balance(),
+    lambda: Client.v2("u", KEY, country="XX"),
+]
+
+
+@pytest.mark.parametrize("make", BAD_CLIENTS)
+def test_no_secret_where_a_client_can_not_be_made(make: Callable[[], object]) -> None:
+    with pytest.raises(errors.MSpaceError) as caught:
+        make()
+    for text in shown(caught.value):
+        assert_clean(text)
+
+
+def test_no_secret_in_the_logs_of_the_emulator(logged: io.StringIO) -> None:
+    account = Account("u", Secret(PASSWORD), Secret(KEY), 50, ("M",))
+    emulator = Emulator(Ledger([account]))
+    with Server(emulator) as server:
+        transport = Retry(Network(timeout=2), attempts=1)
+        jar = MSpaceClient(server.url, transport=transport)
+        clients = [
+            Client.v2("u", KEY, style=style, base_url=server.url, transport=transport) for style in ("json", "path")
+        ]  # fmt: skip
+        for fault in (None, "reset-after", "refuse", "truncate", "garbage", "status:500"):
+            emulator.faults.clear()
+            if fault:
+                emulator.faults.add(fault)
+            for call in [*jar_calls(jar), *(call for client in clients for call in client_calls(client))]:
+                check(call)
+        jar.close()
+    for path in (f"/mspaceservice/wr/sms/balance/username=u/pasword={quote(PASSWORD)}", f"/x/password={KEY}"):
+        assert_clean(emulator.handle(Request("GET", f"http://in-process{path}")).text())
+    assert_clean(repr(emulator.ledger.accounts))
+    emulator.close()
+    assert_clean(logged.getvalue())
