@@ -1,0 +1,73 @@
+"""The documentation is product: its code runs, its links lead somewhere, and it names what it must."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mspace_legacy.emulator import Emulator, Ledger
+from mspace_legacy.emulator.accounts import DEMO_ACCOUNTS
+from mspace_legacy.server import Server
+
+ROOT = Path(__file__).parent.parent
+PAGES = ["README.md", "MIGRATION.md"]
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return [block for kind, block in _BLOCK.findall(text_of(page)) if kind == language]
+
+
+@pytest.mark.parametrize(
+    ("page", "block"),
+    [(page, block) for page in PAGES for block in blocks(page, "python")],
+    ids=lambda value: value.strip().splitlines()[-1][:60] if "\n" in value else value,
+)
+def test_python_blocks_run(page: str, block: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Server(Emulator(Ledger(delivery_delay=0))) as server:
+        monkeypatch.setenv("MSPACE_URL", server.url)
+        monkeypatch.setenv("MSPACE_USERNAME", "demo")
+        monkeypatch.setenv("MSPACE_PASSWORD", "demo-password")
+        monkeypatch.setenv("MSPACE_API_KEY", DEMO_ACCOUNTS[0].api_key.reveal())
+        names: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(block, page, "exec"), names)  # noqa: S102  # our own documentation
+        tests = [value for name, value in names.items() if name.startswith("test_")]
+        assert not tests or "mspace_emulator" in block
+
+
+def test_ci_runs_the_command_of_the_readme() -> None:
+    (command,) = [block for block in blocks("README.md", "sh") if "pytest" in block]
+    assert len(command.strip().splitlines()) == 1
+    assert "<!-- test command -->\n\n```sh\n" + command in text_of("README.md")
+    assert "<!-- test command -->" in text_of(".ci/run")
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text_of(page)):
+        assert (ROOT / target).exists(), target
+
+
+DIFFERENCES = """cut short; redirect; sent again; asked three times; time-out; response type; base URL; order of the
+wire; compressed; `/` and `;`; `%41`; `{...}`; emoji; null; prints the password""".replace("\n", " ").split("; ")
+FAILURES = """Error 100: Authentication Failure; Athentication failure; Insufficient Balance; Invalid sender ID;
+You are not Authorized to make this transaction; Kindly Contact Providers for help; Top up not Successful;
+Failed to deduct your account; internal service error""".replace("\n", " ").split("; ")
+
+
+@pytest.mark.parametrize("phrase", DIFFERENCES)
+def test_the_migration_guide_names_every_deliberate_difference(phrase: str) -> None:
+    assert phrase in text_of("MIGRATION.md").partition("## What is different from the jar on purpose")[2]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_every_documented_failure_is_a_heading(failure: str) -> None:
+    assert failure in "\n".join(re.findall(r"^### (.*)$", text_of("MIGRATION.md"), re.MULTILINE))
