@@ -61,6 +61,22 @@ def test_every_operation(client: Client, emulator: Emulator) -> None:
     assert {(message.sender_id, message.text) for message in stored} == {("MSPACE", "Hello / {world}; 100% 😀")}
 
 
+def test_the_legacy_api_is_asked_for_the_forms_that_the_jar_asks_for(emulator: Emulator) -> None:
+    recorder = Recorder(emulator)
+    client = MAKERS["legacy"]("http://in-process", transport=recorder)
+    client.balance()
+    client.login()
+    client.sub_users()
+    client.reseller_clients()
+    client.top_up_sub_account("subuser1", 1)
+    client.top_up_reseller_client("client1", 1)
+    client.send_text("MSPACE", "0722000000", "hi")
+    asked = {request.operation: request.headers["Accept"] for request in recorder.requests}
+    # The vendor's page: getBalance and login_TEXT give plain text, resellerClientTopup is listed with _XML only.
+    text = {"balance": "text/plain", "login": "text/plain", "resellerclienttopup": "application/xml"}
+    assert asked == {operation: text.get(operation, "application/json") for operation in asked}
+
+
 def test_failures_are_typed(client: Client, emulator: Emulator) -> None:
     before = emulator.ledger.total()
     with client:

@@ -37,6 +37,9 @@ _KEYS: dict[str, tuple[tuple[str, str], ...]] = {
 """The keys of each operation, in the documented order, after `username` and `password`; and the field of the
 call that each one carries."""
 
+_FORMS: dict[str, Form] = {"balance": "text", "login": "text", "resellerclienttopup": "xml"}
+"""The form in which the jar's documentation asks for each; elsewhere JSON. A server may offer no other."""
+
 _AUTHENTICATION_FAILURE = {
     "balance": "Error 100: Authentication Failure",
     "sendtext": "Athentication failure",
@@ -51,11 +54,11 @@ def base_url(main_url: str) -> str:
     return service_url(main_url, PATH, name="main_url")
 
 
-def encode_request(call: Call[Any], password: Secret, *, base: str, form: Form = "json") -> Request:
+def encode_request(call: Call[Any], password: Secret, *, base: str, form: Form | None = None) -> Request:
     """The request for `call`.
 
     :param base: from `base_url`.
-    :param form: what the Accept header asks for.
+    :param form: what the Accept header asks for; by default the form in which the jar is documented to ask.
     :raises Unsupported: this API does not have the operation.
     :raises InvalidInput: a text with half of a surrogate pair in it.
     """
@@ -72,7 +75,7 @@ def encode_request(call: Call[Any], password: Secret, *, base: str, form: Form =
     return Request(
         "GET",
         f"{base}/{call.operation}/{path}",
-        {"Accept": MEDIA_TYPES[form]},
+        {"Accept": MEDIA_TYPES[form or _FORMS.get(call.operation, "json")]},
         repeatable=call.repeatable,
         operation=call.operation,
         secrets=(password,),
