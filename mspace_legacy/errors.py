@@ -353,7 +353,8 @@ _unknown_kinds: dict[type[MSpaceError], type[OutcomeUnknown]] = {}
 def _with_unknown_outcome(kind: type[MSpaceError]) -> type[OutcomeUnknown]:
     if kind not in _unknown_kinds:
         own = {"__doc__": kind.__doc__, "__module__": kind.__module__, "_certain_kind": kind}
-        _unknown_kinds[kind] = type(kind.__name__, (kind, OutcomeUnknown), own)
+        bases = (OutcomeUnknown,) if kind is MSpaceError else (kind, OutcomeUnknown)
+        _unknown_kinds[kind] = type(kind.__name__, bases, own)
     return _unknown_kinds[kind]
 
 
