@@ -186,9 +186,9 @@ class Response:
         raise self._doubtful(error)
 
     def _text(self) -> str:
-        self.getMediaType()
+        media_type = self.getMediaType()
         try:
-            return self._reply.body.decode(http.charset_of(self._reply.header("content-type")), "replace")
+            return self._reply.body.decode(http.charset_of(media_type), "replace")
         except LookupError:
             pass
         raise self._doubtful(ProcessingException("Unexpected error during response processing."))

@@ -100,6 +100,9 @@ class Server:
         server.channel_class = _Channel
         self._server = server
         self._stopping = threading.Event()
+        # Reentrant, as a signal handler may call `stop` in the thread that serves.
+        self._ending = threading.RLock()
+        self._ended = False
         self._thread: threading.Thread | None = None
         self.host: str = host
         self.port: int = int(server.effective_port)
@@ -125,7 +128,9 @@ class Server:
     def stop(self) -> None:
         """Stop serving; safe to call from a signal handler. Requests under way are answered first."""
         self._stopping.set()
-        self._server.pull_trigger()
+        with self._ending:
+            if not self._ended:
+                self._server.pull_trigger()
 
     def serve(self, *, grace: float = 10.0) -> None:
         """Serve until `stop` is called, then for `grace` seconds at most until every request is answered."""
@@ -138,7 +143,9 @@ class Server:
         while self._is_busy() and time.monotonic() < end:
             wasyncore.loop(timeout=0.05, use_poll=True, map=self._map, count=1)
         self._server.task_dispatcher.shutdown()
-        self._server.trigger.close()
+        with self._ending:
+            self._ended = True
+            self._server.trigger.close()
         wasyncore.close_all(self._map, ignore_all=True)
 
     def _is_busy(self) -> bool:

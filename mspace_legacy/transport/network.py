@@ -49,6 +49,8 @@ DEFAULT_TIMEOUT: tuple[float, float] = (5.0, 30.0)
 DEFAULT_MAX_REPLY = 1 << 20
 _CHUNK = 1 << 16
 _USER_AGENT = f"mspace-legacy/{__version__}"
+_NEVER_AGAIN = urllib3.Retry(False, redirect=False)
+"""What urllib3 makes of `retries=False`, at every request."""
 
 # urllib3 logs the path of a request, at DEBUG and in warnings, and on the legacy API the path holds the password.
 for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):
@@ -102,36 +104,42 @@ class _TellsProgress(http.client.HTTPConnection):
 class _WithinTime(io.RawIOBase):
     """A socket's file that ends the whole reply at one time, however slowly its bytes drip in."""
 
-    def __init__(self, sock: socket.socket, file: io.RawIOBase) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._file = file
+        # Never read from: it keeps the socket open until the reply is read, where the connection closes before.
+        self._hold = sock.makefile("rb", buffering=0)
         patience = sock.gettimeout()
         self._end = math.inf if patience is None else time.monotonic() + patience
-        self.ended = False
+        self._begun = self.ended = False
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Itself, buffered: what http.client asks of a socket."""
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
-        if self._end != math.inf:
+    def readinto(self, buffer: Any) -> int:
+        # The first read has the socket's own patience, whose time has only just begun.
+        if self._begun and self._end != math.inf:
             left = self._end - time.monotonic()
             if left <= 0:
                 raise TimeoutError("timed out")
             self._sock.settimeout(left)
-        count = self._file.readinto(buffer)
+        self._begun = True
+        count = self._sock.recv_into(buffer)
         self.ended = count == 0
         return count
 
     def close(self) -> None:
-        self._file.close()
+        self._hold.close()
         super().close()
 
 
 class _ReplyWithinTime(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self._file = _WithinTime(sock, self.fp.detach())
-        self.fp = io.BufferedReader(self._file)
+        self._file = _WithinTime(sock)
+        super().__init__(self._file, *args, **kwargs)  # type: ignore[arg-type]  # makefile() is all it calls
 
     def begin(self) -> None:
         super().begin()
@@ -188,7 +196,7 @@ class Network:
         self._settings: dict[str, Any] = {
             "timeout": urllib3.Timeout(connect=connect, read=read),
             "maxsize": connections,
-            "retries": False,
+            "retries": _NEVER_AGAIN,
             "headers": {"User-Agent": _USER_AGENT},
         }
         if ssl_context is not None:
@@ -230,7 +238,7 @@ class Network:
             target,
             body=request.body,
             headers={"User-Agent": _USER_AGENT, **request.headers},
-            retries=False,
+            retries=_NEVER_AGAIN,
             redirect=False,
             assert_same_host=False,
             preload_content=False,

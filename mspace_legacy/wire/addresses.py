@@ -10,7 +10,7 @@ from mspace_legacy.secrets import redact
 
 __all__ = ["service_url"]
 
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\uffff<>\"{}|\\^`]")
+_UNSAFE = re.compile(r"[^!-~]|[<>\"{}|\\^`]")
 
 
 def service_url(url: str, path: str, *, name: str) -> str:

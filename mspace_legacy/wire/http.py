@@ -19,7 +19,7 @@ _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]+)', re.IGNORECASE)
 
 def header(headers: Headers | Mapping[str, str], name: str) -> str | None:
     """The value of the header `name` in any case, several joined by a comma; None where there is none."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = headers if isinstance(headers, tuple) else headers.items()
     name = name.lower()
     values = [value for key, value in pairs if key.lower() == name]
     return ",".join(values) if values else None

@@ -55,7 +55,7 @@ def test_a_get_as_it_goes_over_the_wire(scripted: ScriptedServer) -> None:
     assert head.startswith(f"GET {path} HTTP/1.1\r\n")
     lines = head.lower().split("\r\n")
     assert f"host: 127.0.0.1:{scripted.port}" in lines
-    assert "accept: application/json" in lines
+    assert "accept: text/plain" in lines
     assert any(line.startswith("user-agent: mspace-legacy/") for line in lines)
     assert not any(line.startswith(("cookie", "authorization")) for line in lines)
 

@@ -1,0 +1,1 @@
+"""Benchmarks: what this library costs beside others, as ratios within one run. `python -m tests.benchmarks`."""
