@@ -186,11 +186,9 @@ class Response:
         raise self._doubtful(error)
 
     def _text(self) -> str:
-        media_type = self.getMediaType()
-        try:
-            return self._reply.body.decode(http.charset_of(media_type), "replace")
-        except LookupError:
-            pass
+        charset = http.charset_of(self.getMediaType())
+        if http.is_known_charset(charset):
+            return self._reply.text()
         raise self._doubtful(ProcessingException("Unexpected error during response processing."))
 
     def _doubtful(self, error: errors.MSpaceError) -> errors.MSpaceError:

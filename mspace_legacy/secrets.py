@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hmac
 import html
+import html.entities
 import json
 import logging
 import re
@@ -20,18 +21,22 @@ _SHORTEST_KNOWN = 4
 """A known secret shorter than this is masked where it stands by its key only: masking every `a` of a text
 would hide nothing and spoil the text."""
 
-_NEXT_KEY = r"(?:/|%2[Ff])(?:senderid|recipient|message|clientname|subaccname|noofsms|username|messageid)(?:=|%3[Dd])"
-_BY_KEY = (
-    # A path segment. A value that was not encoded may hold slashes, so it ends at the next key that is known.
-    re.compile(
-        rf"((?:password|apikey)(?:=|%3[Dd]))(?:[^\s\"'<>]*?(?={_NEXT_KEY})|[^\s\"'<>]*)",
-        re.IGNORECASE,
-    ),
-    # A JSON member or a Python repr, then a header.
-    re.compile(r"""((?:password|apikey)["']?\s*[:,]\s*(?=(["']))\2)(?:(?!\2).)*""", re.IGNORECASE | re.DOTALL),
-    re.compile(r"((?:password|apikey)\s*:\s*)[^\s\"',}\]]+", re.IGNORECASE),
-    # An XML element.
-    re.compile(r"(<(?:password|apikey)>)[^<]*", re.IGNORECASE),
+_NAME = r"(?:password|apikey)"
+_KEY = r"(?:senderid|recipient|message|clientname|subaccname|noofsms|username|messageid)"
+_BY_NAME = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        # In quotes: a JSON member, a keyword argument, a pair of a Python repr. A backslash keeps a quote within.
+        rf"""({_NAME}["']?\s*[:,=]\s*b?(["']))(?:\\.|(?!\2).)*""",
+        # A path segment. A value that was not encoded may hold slashes, so it ends at the next key that is known.
+        rf"({_NAME}=)(?![\"'])(?:[^\s\"<>]*?(?=/{_KEY}=)|[^\s\"'<>]*)",
+        # The same within another URL, encoded once more.
+        rf"({_NAME}%3D)(?:[^\s\"<>]*?(?=%2F{_KEY}%3D)|[^\s\"'<>]*)",
+        # A header.
+        rf"({_NAME}\s*:\s*)[^\s\"',}}\]]+",
+        # An XML element, with attributes and a prefix, as text or as CDATA.
+        rf"(<(?:[\w.-]+:)?{_NAME}(?:\s[^<>]*)?>)(?:<!\[CDATA\[.*?\]\]>|[^<])*",
+    )
 )
 
 
@@ -85,20 +90,20 @@ class Secret:
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
     """`text` with the values of `password` and `apikey` masked, wherever they stand by their name.
 
-    Of `secrets`, those of four characters and more are masked wherever they stand at all, in each spelling that
-    a URL, JSON, XML or HTML may give them.
+    Of `secrets`, those of four characters and more are masked wherever they stand at all, in any spelling that a URL,
+    JSON, XML, HTML or a repr may give them.
     """
-    for secret in secrets:
-        value = secret.reveal()
+    known = {secret.reveal() for secret in secrets}
+    for value in sorted(known, key=len, reverse=True):
         if len(value) >= _SHORTEST_KNOWN:
             text = _any_spelling(value).sub(MASK, text)
-    for pattern in _BY_KEY:
+    for pattern in _BY_NAME:
         text = pattern.sub(rf"\g<1>{MASK}", text)
     return text
 
 
 def spellings(value: str) -> list[str]:
-    """Each way in which a URL, JSON, XML or HTML may write `value`, the longest first."""
+    """The usual ways in which a URL, JSON, XML or HTML writes `value`, the longest first."""
     try:
         quoted = {quote(value, safe=""), quote(value), quote(value, safe=","), quote_plus(value)}
     except UnicodeEncodeError:
@@ -109,8 +114,42 @@ def spellings(value: str) -> list[str]:
 
 @functools.lru_cache(maxsize=64)
 def _any_spelling(value: str) -> re.Pattern[str]:
-    # Percent-encoding may come back in either case of its hexadecimal digits.
-    return re.compile("|".join(re.escape(spelling) for spelling in spellings(value)), re.IGNORECASE)
+    """Each character in any of its spellings: who writes a secret down may mix them."""
+    return re.compile("".join(map(_spelt, value)), re.IGNORECASE)
+
+
+def _spelt(character: str) -> str:
+    code = ord(character)
+    in_utf8 = character.encode("utf-8", "surrogatepass")
+    in_utf16 = character.encode("utf-16-be", "surrogatepass").hex()
+    ways = {
+        re.escape(character),
+        "".join(f"%{byte:02x}" for byte in in_utf8),
+        "".join(rf"\\x{byte:02x}" for byte in in_utf8),
+        "".join(rf"\\u{in_utf16[place : place + 4]}" for place in range(0, len(in_utf16), 4)),
+        rf"\\U{code:08x}",
+        f"&#0*{code};",
+        f"&#x0*{code:x};",
+    }
+    ways |= {
+        re.escape(f"&{name};") for name in (html.entities.codepoint2name.get(code), _APOS.get(character)) if name
+    }
+    if code < 256:
+        ways.add(rf"\\x{code:02x}")
+    if character == " ":
+        ways.add(r"\+")
+    if character in "\"'\\/":
+        ways.add(rf"\\{re.escape(character)}")
+    if character in _NAMED_ESCAPES:
+        ways.add(rf"\\{_NAMED_ESCAPES[character]}")
+    return f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
+
+
+_NAMED_ESCAPES = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+"""Those of JSON, RFC 8259, section 7."""
+
+_APOS = {"'": "apos"}
+"""XML's own name, which HTML 4 does not have."""
 
 
 class RedactingFilter(logging.Filter):

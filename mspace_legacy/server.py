@@ -146,6 +146,8 @@ class Server:
         with self._ending:
             self._ended = True
             self._server.trigger.close()
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
         wasyncore.close_all(self._map, ignore_all=True)
 
     def _is_busy(self) -> bool:
@@ -159,9 +161,7 @@ class Server:
             if lost.partial is None:
                 _break(environ[_CHANNEL], reset=lost.fault == "reset")
                 raise ClientDisconnected from None
-            response = lost.partial
-            body = response.body[: len(response.body) // 2]
-            return _start(start_response, response, body)
+            return _start(environ, start_response, lost.partial, cut=True)
         except TransportError as error:
             _log.warning("%s", error)
             response = Response(502, b"no reply from the service behind this one\n")
@@ -171,11 +171,13 @@ class Server:
         except Exception as error:  # whatever it is, its text and its traceback may hold a secret
             _log.error("%s in the transport", type(error).__name__)
             response = Response(500, b"this server failed\n")
-        return _start(start_response, response, response.body)
+        return _start(environ, start_response, response, cut=False)
 
 
 def _listener(host: str, port: int) -> socket.socket:
     try:
+        if not 0 <= port <= 65535:
+            raise OverflowError("a port is a number from 0 to 65535")
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family)
     except (OSError, OverflowError, UnicodeError) as error:
@@ -183,14 +185,29 @@ def _listener(host: str, port: int) -> socket.socket:
     raise InvalidInput(f"can't listen on {host}:{port}: {problem}")
 
 
-def _start(start_response: StartResponse, response: Response, body: bytes) -> list[bytes]:
+_OF_THE_CONNECTION = frozenset(
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
+     "upgrade", "content-length", "date")
+)  # fmt: skip
+"""Headers that belong to the connection which a reply came by, and those that are made anew for this one."""
+
+
+def _start(environ: WSGIEnvironment, start_response: StartResponse, response: Response, *, cut: bool) -> list[bytes]:
     status = response.status
     standard = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
-    headers = list(response.headers)
-    if response.header("content-length") is None:
-        headers.append(("Content-Length", str(len(body))))
-    start_response(f"{status} {response.reason or standard}", headers)
-    return [body]
+    headers = [(name, _latin(value)) for name, value in response.headers if name.lower() not in _OF_THE_CONNECTION]
+    has_body = status >= 200 and status not in (204, 304)
+    if has_body:
+        headers.append(("Content-Length", str(len(response.body))))
+    start_response(f"{status} {_latin(response.reason or standard)}", headers)
+    if not has_body or environ["REQUEST_METHOD"] == "HEAD":
+        return []
+    return [response.body[: len(response.body) // 2] if cut else response.body]
+
+
+def _latin(text: str) -> str:
+    """What a head of HTTP can hold: one line of Latin-1."""
+    return "".join(text.splitlines()).encode("latin-1", "replace").decode("latin-1")
 
 
 def _request(environ: WSGIEnvironment) -> Request:
@@ -200,7 +217,9 @@ def _request(environ: WSGIEnvironment) -> Request:
         if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
     }
     # PATH_INFO is decoded, and has lost what was %2F and what was a slash.
-    url = f"http://{environ.get('HTTP_HOST', 'localhost')}{environ['REQUEST_URI']}"
+    target = environ["REQUEST_URI"]
+    # In absolute form (RFC 9112, section 3.2.2) it names a host of its own.
+    url = target if target.startswith("http") else f"http://{environ.get('HTTP_HOST', 'localhost')}{target}"
     body = environ["wsgi.input"].read() if environ.get("CONTENT_LENGTH") else None
     return Request(environ["REQUEST_METHOD"], url, headers, body)
 

@@ -15,6 +15,10 @@ from mspace_legacy.secrets import Secret
 __all__ = ["DEMO_ACCOUNTS", "Account", "load_accounts"]
 
 
+MOST_CREDITS = 10**15
+"""What an account can hold. All of them together must fit the 64 bits of an SQLite integer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account as it starts.
@@ -94,7 +98,9 @@ def _checked(path: str | os.PathLike[str], document: dict[str, Any]) -> tuple[Ac
     return accounts
 
 
-def _account(place: str, table: dict[str, Any]) -> Account:
+def _account(place: str, table: Any) -> Account:
+    if not isinstance(table, dict):
+        raise InvalidInput(f"{place} is not a table: write [[account]] and its keys below it")
     kinds = get_type_hints(Account)
     known = ", ".join(field.name for field in fields(Account))
     values: dict[str, Any] = {}
@@ -107,6 +113,8 @@ def _account(place: str, table: dict[str, Any]) -> Account:
             raise InvalidInput(f"{place}: {key} is missing")
     if values.get("balance", 0) < 0:
         raise InvalidInput(f"{place}: balance is negative")
+    if values.get("balance", 0) > MOST_CREDITS:
+        raise InvalidInput(f"{place}: balance is more than {MOST_CREDITS}")
     return Account(**values)
 
 

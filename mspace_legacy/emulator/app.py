@@ -13,7 +13,7 @@ from typing import Any
 
 from mspace_legacy.emulator.faults import Fault, Faults
 from mspace_legacy.emulator.ledger import Ledger
-from mspace_legacy.errors import ReplyLost, RequestError, ServerError, ServiceError, outcome_unknown
+from mspace_legacy.errors import ClosedError, ReplyLost, RequestError, ServerError, ServiceError, outcome_unknown
 from mspace_legacy.models import Call
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.dialect import Incoming
@@ -36,19 +36,23 @@ class Emulator:
     def __init__(self, ledger: Ledger | None = None, faults: Faults | None = None) -> None:
         self.ledger = ledger or Ledger()
         self.faults = faults or Faults()
+        self._closed = False
 
     def handle(self, request: Request) -> Response:
         """The reply that the service would give; see `Transport`.
 
         :raises ReplyLost: a fault that takes the reply away.
         """
+        if self._closed:
+            raise ClosedError("the emulator was closed before")
         for dialect, secret_kind in _DIALECTS:
             if f"{dialect.PATH}/" in request.url:
                 return self._answer(dialect, secret_kind, request)
         return _page(404, "Not Found", "The requested resource is not available")
 
     def close(self) -> None:
-        """Close the ledger."""
+        """Close the ledger. A second time does nothing."""
+        self._closed = True
         self.ledger.close()
 
     def _answer(self, dialect: Any, secret_kind: str, request: Request) -> Response:

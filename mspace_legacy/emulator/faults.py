@@ -68,8 +68,8 @@ class Fault:
     @classmethod
     def parse(cls, text: str) -> Fault:
         """A fault as the command line takes it: `[OPERATION=]KIND[:ARGUMENT]`, such as `sendtext=delay:2`."""
-        operation, equals, rest = text.partition("=")
-        kind, _, argument = (rest if equals else operation).partition(":")
+        before, _, argument = text.partition(":")
+        operation, equals, kind = before.rpartition("=")
         return cls(kind, argument, operation if equals else "*")  # type: ignore[arg-type]  # checked just above
 
 
@@ -94,7 +94,6 @@ class Faults:
     def due(self, operation: str) -> list[Fault]:
         """The faults for a call of `operation`; by being asked for, each has happened once more."""
         with self._lock:
-            due = [fault for fault in self._on if fault.operation in ("*", operation)]
-            happened = [fault.once_less() if fault in due else fault for fault in self._on]
-            self._on = [fault for fault in happened if fault.times != 0]
+            due = [fault for fault in self._on if fault.operation in ("*", operation) and fault.times != 0]
+            self._on = [fault.once_less() if fault in due else fault for fault in self._on]
         return due

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from mspace_legacy import msisdn, sms
-from mspace_legacy.emulator.accounts import DEMO_ACCOUNTS, Account, check_family
+from mspace_legacy.emulator.accounts import DEMO_ACCOUNTS, MOST_CREDITS, Account, check_family
 from mspace_legacy.errors import (
     AuthenticationError,
     ContactProvider,
@@ -113,10 +113,7 @@ class Ledger:
         self._delivery_delay = delivery_delay
         self._clock = clock
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = _opened(path)
         with self._transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO account VALUES (?, ?)",
@@ -262,7 +259,25 @@ class Ledger:
         return TopUp(call.name, call.count)
 
 
+def _opened(path: str | os.PathLike[str]) -> sqlite3.Connection:
+    db = None
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error as error:
+        problem = str(error)
+        if db is not None:
+            db.close()
+    else:
+        return db
+    raise InvalidInput(f"the ledger's file {os.fspath(path)!r} can't be opened: {problem}")
+
+
 def _take(db: sqlite3.Connection, username: str, count: int) -> None:
+    if count > MOST_CREDITS:
+        raise InsufficientBalance(f"it takes {count} credits")
     taken = db.execute(
         "UPDATE account SET balance = balance - ?1 WHERE username = ?2 AND balance >= ?1", (count, username)
     )

@@ -21,7 +21,8 @@ def service_url(url: str, path: str, *, name: str) -> str:
     """
     if not isinstance(url, str):
         raise WrongType(f"{name} is a {type(url).__name__}: give a text such as 'https://host{path}'")
-    shown = redact(re.sub(r"//[^/]*@", "//", url))
+    # What stands before an @ may be a password, however little the rest looks like a URL.
+    shown = redact(f"...@{url.rpartition('@')[2]}" if "@" in url else url)
     parts, port = urlsplit(""), None
     try:
         parts = urlsplit(url)

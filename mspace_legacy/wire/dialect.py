@@ -34,8 +34,8 @@ def call_of(operation: str, fields: dict[str, Any]) -> Call[Any]:
 
 def path_below(url: str, path: str) -> str:
     """What stands below the service's path in a URL; `RequestError` where the URL lies elsewhere or has a query."""
-    _, found, below = url.partition(f"{path}/")
-    if not found:
+    above, found, below = url.partition(f"{path}/")
+    if not found or "?" in above:
         raise RequestError(f"the path does not begin with {path}/", status=404)
     if "?" in below:
         raise RequestError("a bare question mark cuts the path off; within a value it is written %3F")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from mspace_legacy.errors import InvalidInput
-from mspace_legacy.wire.http import Headers, Response, header
+from mspace_legacy.wire.http import Headers, Response, header, is_known_charset
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -26,6 +26,7 @@ __all__ = [
     "xml_leaf",
     "xml_list",
     "xml_record",
+    "xml_safe",
 ]
 
 Form = Literal["text", "json", "xml"]
@@ -36,6 +37,8 @@ MEDIA_TYPES: dict[Form, str] = {"text": "text/plain", "json": "application/json"
 _LONGEST_NUMBER = 18
 """Digits. More would not fit a 64-bit integer, and reading thousands of them takes quadratic time."""
 
+_DEEPEST_XML = 50
+_XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]*)""")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """XML 1.0, section 2.2: what is not a Char. Named one by one: a set that is the complement of nearly all of Unicode
 takes as long to compile as a large module to import."""
@@ -45,19 +48,29 @@ class Unreadable(Exception):
     """A body that is not what it should be. Never leaves the floor of the wire: a dialect says what it means."""
 
 
-def parse_json(text: str) -> Any:
-    """The value of a JSON text; `Unreadable` for anything that is none, too deep, or a number too long."""
+def parse_json(text: str, *, unique: bool = False) -> Any:
+    """The value of a JSON text; `Unreadable` for anything that is none, too deep, or a number too long.
+
+    :param unique: refuse an object that has a key twice, where JSON leaves open which one counts.
+    """
     try:
-        return json.loads(text, parse_int=_whole_number, parse_constant=_refuse)
+        hook = _unique_keys if unique else None
+        return json.loads(text, parse_int=_whole_number, parse_constant=_refuse, object_pairs_hook=hook)
     except (ValueError, RecursionError) as error:
         reason = type(error).__name__
     raise Unreadable(f"not JSON ({reason})")
 
 
 def _whole_number(digits: str) -> int:
-    if len(digits) > _LONGEST_NUMBER:
+    if len(digits.lstrip("-")) > _LONGEST_NUMBER:
         raise ValueError("number too long")
     return int(digits)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key comes twice")
+    return dict(pairs)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -65,12 +78,32 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def parse_xml(body: bytes) -> Element:
-    """The root of an XML document; `Unreadable` for anything that is none, or that has a DTD or an entity."""
+    """The root of an XML document; `Unreadable` for anything that is none, is too deep, or has a DTD or an entity."""
     # Imported when the first XML comes: most programs never see one, and it doubles the time of the import.
+    from xml.etree.ElementTree import TreeBuilder
+
     from defusedxml import ElementTree
 
+    class Shallow(TreeBuilder):
+        depth = 0
+
+        def start(self, tag: Any, attrs: Any) -> Element:
+            self.depth += 1
+            if self.depth > _DEEPEST_XML:
+                raise ValueError("too deep")
+            return super().start(tag, attrs)
+
+        def end(self, tag: Any) -> Element:
+            self.depth -= 1
+            return super().end(tag)
+
+    declared = _XML_ENCODING.match(body)
+    if declared and not is_known_charset(declared[1].decode("ascii")):
+        raise Unreadable("XML in an encoding that is not known")
+    parser = ElementTree.XMLParser(target=Shallow(), forbid_dtd=True, forbid_entities=True, forbid_external=True)
     try:
-        root: Element = ElementTree.fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+        parser.feed(body)
+        root: Element = parser.close()
     except (SyntaxError, ValueError, LookupError, RecursionError) as error:
         reason = type(error).__name__
     else:
@@ -105,8 +138,14 @@ def xml_record(name: str, fields: Mapping[str, object]) -> str:
 
 
 def xml_list(root: str, name: str, records: Iterable[Mapping[str, object]]) -> str:
-    """A root with an element for each record."""
-    return f"<{root}>{''.join([xml_record(name, record) for record in records])}</{root}>"
+    """A root with an element for each record; what XML can't hold becomes U+FFFD."""
+    safe = [{key: xml_safe(str(value)) for key, value in record.items()} for record in records]
+    return f"<{root}>{''.join([xml_record(name, record) for record in safe])}</{root}>"
+
+
+def xml_safe(text: str) -> str:
+    """`text` with U+FFFD for what XML can't hold: a reply must go out, whatever name stands in it."""
+    return _NOT_IN_XML.sub("\ufffd", text)
 
 
 def accepted_form(headers: Any, default: Form) -> Form:

@@ -9,11 +9,14 @@ from typing import NoReturn, SupportsIndex
 
 from mspace_legacy.secrets import Secret, redact
 
-__all__ = ["Headers", "Request", "Response", "charset_of", "header"]
+__all__ = ["Headers", "Request", "Response", "charset_of", "header", "is_known_charset"]
 
 Headers = tuple[tuple[str, str], ...]
 """Names and values as they came, a repeated name once for each value."""
 
+_KNOWN_CHARSET = re.compile(
+    r"utf-?(?:8|16(?:-?[bl]e)?)|us-ascii|ascii|iso-?8859-\d{1,2}|latin-?1|(?:windows-|cp)\d{3,4}", re.IGNORECASE
+)
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]+)', re.IGNORECASE)
 
 
@@ -29,6 +32,11 @@ def charset_of(content_type: str | None) -> str:
     """The charset that a Content-Type names; UTF-8 where it names none, as the jar reads it."""
     found = _CHARSET.search(content_type or "")
     return found[1] if found else "utf-8"
+
+
+def is_known_charset(name: str) -> bool:
+    """Whether it is one that bodies come in. Python has codecs that are none (idna), are slow, or do worse."""
+    return bool(_KNOWN_CHARSET.fullmatch(name))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,7 +84,8 @@ class Response:
 
     def text(self) -> str:
         """The body as text; what can't be decoded becomes U+FFFD, an unknown charset is read as UTF-8."""
+        charset = charset_of(self.header("content-type"))
         try:
-            return self.body.decode(charset_of(self.header("content-type")), "replace")
+            return self.body.decode(charset if is_known_charset(charset) else "utf-8", "replace")
         except LookupError:
             return self.body.decode("utf-8", "replace")

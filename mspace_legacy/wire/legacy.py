@@ -16,9 +16,9 @@ from mspace_legacy.models import Call, Outcome, ResellerClient, SentMessage, Sub
 from mspace_legacy.secrets import Secret
 from mspace_legacy.wire.addresses import service_url
 from mspace_legacy.wire.dialect import Incoming, call_of, path_below, sentence, wire_text
-from mspace_legacy.wire.documents import MEDIA_TYPES, Form, accepted_form, answer, xml_leaf, xml_list
+from mspace_legacy.wire.documents import MEDIA_TYPES, Form, accepted_form, answer, xml_leaf, xml_list, xml_safe
 from mspace_legacy.wire.http import Request, Response
-from mspace_legacy.wire.replies import ACCEPTED_WORD, decode_reply, failure_text
+from mspace_legacy.wire.replies import ACCEPTED_WORD, decode_reply, failure_text, outcome_of
 from mspace_legacy.wire.segments import decode_segments, encode_segments
 
 __all__ = ["PATH", "base_url", "decode_reply", "decode_request", "encode_reply", "encode_request"]
@@ -110,7 +110,7 @@ def encode_reply(call: Call[Any], outcome: Any, form: Form) -> Response:
         name = _ELEMENTS[call.operation]
         return answer(200, form, xml_list(f"{name}s", name, records) if form == "xml" else json.dumps(records))
     text = sentence(outcome)
-    return answer(200, form, xml_leaf(call.operation, text) if form == "xml" else text)
+    return answer(200, form, xml_leaf(call.operation, xml_safe(text)) if form == "xml" else text)
 
 
 _ELEMENTS = {"sendtext": "message", "subusers": "subUser", "resellerclients": "client"}
@@ -129,6 +129,15 @@ def _record(item: Any) -> dict[str, str]:
                 "messageId": item.message_id,
                 # The vendor's example has a colon before the milliseconds.
                 "responseTime": f"{time:%Y-%m-%d %H:%M:%S}:{time.microsecond // 1000:03}",
-                "status": ACCEPTED_WORD if item.outcome is Outcome.ACCEPTED else item.words or "failed",
+                "status": _status(item),
             }
     raise TypeError(f"the legacy API has no reply for a {type(item).__name__}")
+
+
+def _status(message: SentMessage) -> str:
+    """The word that is read back as the same outcome: the service's own, where it is."""
+    if message.outcome is Outcome.ACCEPTED:
+        return ACCEPTED_WORD
+    if outcome_of(message.words) is message.outcome:
+        return message.words
+    return "unknown" if message.outcome is Outcome.UNKNOWN else f"failed: {message.words}"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mspace_legacy import errors
@@ -43,6 +44,7 @@ __all__ = [
     "decode_reply",
     "failure_kind",
     "failure_text",
+    "outcome_of",
 ]
 
 R = TypeVar("R")
@@ -104,6 +106,10 @@ _FIELDS = frozenset(
 )
 _WORDS = ("error", "message", "statusdescription", "description", "status", "fault", "reason")
 _LISTING = re.compile("user|client|subacc", re.IGNORECASE)
+_NO_LISTING = re.compile("error|fault|fail|invalid|not", re.IGNORECASE)
+_NO_VALUE = re.compile("error|fault|fail|status|code")
+_MOST_WORDS = 1_000
+"""Records and texts of a list that are searched for a failure: one is told once, or for each recipient."""
 _DEEPEST_WRAPPING = 3
 _BOM = b"\xef\xbb\xbf"
 
@@ -192,11 +198,11 @@ def _failure(
     words = [
         word for word in (*content.words, *_record_words(content.records or ())) if len(word) <= _LONGEST_FAILURE
     ]
-    told, kind = next(((word, kind) for word in words if (kind := failure_kind(word))), (None, None))
-    told = redact(told or next((word for word in words if any(map(str.isalpha, word))), ""))
+    told, kind = next(((word, kind) for word in words if (kind := failure_kind(word))), ("", None))
+    told = redact(told or next(filter(_is_readable, words), ""))
     body = redact(response.text())
-    http = f"HTTP {status} {response.reason}".rstrip()
-    said = f'{call.operation}: the service says "{told}" ({http})' if told else f"{call.operation}: {http}"
+    http = f"HTTP {status} {redact(response.reason)}".rstrip()
+    said = f"{call.operation}: the service says {told!r} ({http})" if told else f"{call.operation}: {http}"
     acted = status >= 500 or 200 <= status < 300
 
     error: MSpaceError
@@ -214,6 +220,11 @@ def _failure(
         excerpt = body if len(body) <= 200 else f"{body[:200]}..."
         error = ReplyError(f"{call.operation}: {http}, {problem}: {excerpt!r}", body=body, status=status)
     return outcome_unknown(error, call.operation) if acted and not call.repeatable else error
+
+
+def _is_readable(text: str) -> bool:
+    """Whether it is words at all, and not bytes that happen to decode."""
+    return "\ufffd" not in text and any(map(str.isalpha, text))
 
 
 def failure_kind(text: str) -> type[ServiceError] | None:
@@ -249,8 +260,6 @@ def content_of(response: Response) -> Content:
             return _of_json(parse_json(text), 0)
         except Unreadable:
             text = text.strip('"')
-    if "\ufffd" in text or not all(character.isprintable() or character in "\r\n\t" for character in text):
-        raise Unreadable("it is neither XML nor JSON nor a text")
     return Content(text=text, words=[text])
 
 
@@ -258,12 +267,21 @@ def _of_json(value: Any, wrappings: int) -> Content:
     if isinstance(value, dict):
         return _of_object({str(key).lower(): member for key, member in value.items()}, wrappings)
     if isinstance(value, list):
-        if all(isinstance(item, dict) for item in value):
-            return Content(records=[_record(item) for item in value])
-        return Content(words=[item for item in value if isinstance(item, str)])
+        return _of_list(value)
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return Content(text=str(value).strip(), words=[str(value).strip()])
     raise Unreadable(f"its JSON is {type(value).__name__}")
+
+
+def _of_list(items: list[Any]) -> Content:
+    records = []
+    for item in items:
+        record = _record(item) if isinstance(item, dict) else {}
+        if _FIELDS.isdisjoint(record):
+            # One that is no record spoils the list: what it should have told would be missing.
+            return Content(words=_words(record) or [item for item in items[:_MOST_WORDS] if isinstance(item, str)])
+        records.append(record)
+    return Content(records=records)
 
 
 def _of_object(members: dict[str, Any], wrappings: int) -> Content:
@@ -271,44 +289,60 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
     wrapped = [key for key, member in members.items() if isinstance(member, (list, dict))]
     if len(wrapped) == 1 and wrappings:
         content = _of_json(members[wrapped[0]], wrappings - 1)
-        if content.records == [] and not _LISTING.search(wrapped[0]):
+        if content.records == [] and not _is_listing(wrapped[0]):
             content.records = None
     else:
         content = Content(records=[record] if not _FIELDS.isdisjoint(record) else None)
     content.words = [*_words(record), *content.words]
-    content.is_error = content.is_error or "error" in members
+    content.is_error = content.is_error or bool(members.get("error"))
     return content
 
 
 def _record(members: dict[str, Any]) -> Record:
-    return {str(key).lower(): str(member) for key, member in members.items() if isinstance(member, (str, int, float))}
+    return {
+        str(key).lower(): str(member)
+        for key, member in members.items()
+        if isinstance(member, (str, int, float)) and not isinstance(member, bool)
+    }
 
 
 def _of_element(root: Element) -> Content:
+    name = local_name(root).lower()
     if not len(root):
         text = (root.text or "").strip()
-        name = local_name(root).lower()
         if not text:
-            return Content(records=[] if _LISTING.search(name) else None)
-        is_error = "error" in name or "fault" in name
-        return Content(text=None if is_error else text, words=[text], is_error=is_error)
-    outermost, *inner = (_leaves(element) for element in root.iter() if len(element))
-    records = [record for record in inner if not _FIELDS.isdisjoint(record)]
-    if not records and not _FIELDS.isdisjoint(outermost):
-        records = [outermost]
-    return Content(records=records or None, words=_words(outermost), is_error="error" in outermost)
+            return Content(records=[] if _is_listing(name) else None)
+        is_value = not _NO_VALUE.search(name)
+        return Content(text=text if is_value else None, words=[text], is_error="error" in name)
+    outermost = _leaves(root)
+    records = _repeated(root) or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
+    return Content(records=records, words=_words(outermost), is_error=bool(outermost.get("error", "").strip()))
+
+
+def _repeated(root: Element) -> list[Record]:
+    """The records below the root: each element that is one, and its siblings of the same name, be they one or not."""
+    records = []
+    for parent in root.iter():
+        names = {child.tag for child in parent if not _FIELDS.isdisjoint(_leaves(child))}
+        records += [_leaves(child) for child in parent if child.tag in names]
+    return records
 
 
 def _leaves(element: Element) -> Record:
     return {local_name(child).lower(): child.text or "" for child in element if not len(child)}
 
 
+def _is_listing(name: str) -> bool:
+    """Whether an empty one of this name can be an empty list of accounts."""
+    return bool(_LISTING.search(name)) and not _NO_LISTING.search(name)
+
+
 def _words(record: Record) -> list[str]:
-    return [record[name].strip() for name in _WORDS if record.get(name, "").strip()]
+    return [record[name].strip() for name in _WORDS if any(map(str.isalpha, record.get(name, "")))]
 
 
 def _record_words(records: Iterable[Record]) -> list[str]:
-    return [word for record in records for word in _words(record)]
+    return [word for record in islice(records, _MOST_WORDS) for word in _words(record)]
 
 
 # Content to models
@@ -398,7 +432,7 @@ def _sent_message(record: Record) -> SentMessage:
     description = _description(record)
     return SentMessage(
         message_id=record.get("messageid", "").strip(),
-        outcome=_outcome(status, description),
+        outcome=outcome_of(status, description),
         recipient=record.get("recipient", "").strip(),
         status=status,
         description=description,
@@ -406,10 +440,16 @@ def _sent_message(record: Record) -> SentMessage:
     )
 
 
-def _outcome(status: str, description: str) -> Outcome:
+def outcome_of(status: str, description: str = "") -> Outcome:
+    """What a status of either API tells of a message."""
     if status == ACCEPTED_CODE or status.lower() == ACCEPTED_WORD:
         return Outcome.ACCEPTED
-    if _WHOLE_NUMBER.fullmatch(status) or _REFUSING.search(status) or (not status and _REFUSING.search(description)):
+    if (
+        _WHOLE_NUMBER.fullmatch(status)
+        or failure_kind(status)
+        or _REFUSING.search(status)
+        or (not status and _REFUSING.search(description))
+    ):
         return Outcome.REJECTED
     # Any other word might mean that it was taken.
     return Outcome.UNKNOWN

@@ -84,6 +84,8 @@ _NEAR_KEYS = frozenset(
 def _decode(key: str, value: str) -> str:
     if ";" in value:
         raise RequestError(f"{key}: a bare semicolon cuts the value off; it is written %3B")
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise RequestError(f"{key}: a character that can't stand bare in a URL; it is percent-encoded as UTF-8")
     if _BROKEN_ESCAPE.search(value):
         raise RequestError(f"{key}: a percent sign without two hexadecimal digits; it is written %25")
     try:

@@ -27,9 +27,10 @@ from mspace_legacy.wire.documents import (
     xml_leaf,
     xml_list,
     xml_record,
+    xml_safe,
 )
 from mspace_legacy.wire.http import Request, Response, header
-from mspace_legacy.wire.replies import ACCEPTED_CODE, decode_reply, failure_text
+from mspace_legacy.wire.replies import ACCEPTED_CODE, decode_reply, failure_text, outcome_of
 from mspace_legacy.wire.segments import decode_segments, encode_segments, lone_surrogate
 
 __all__ = [
@@ -184,7 +185,7 @@ def _from_json(body: bytes) -> dict[str, Any]:
         text = None
     if text is None:
         raise Unreadable("not UTF-8")
-    value = parse_json(text)
+    value = parse_json(text, unique=True)
     if not isinstance(value, dict):
         raise Unreadable("not a JSON object")
     return value
@@ -226,10 +227,12 @@ def encode_reply(call: Call[Any], outcome: Any, form: Form) -> Response:
     if isinstance(outcome, ServiceError):
         status = 500 if isinstance(outcome, ServerError) else 400
         text = failure_text(outcome)
-        return answer(status, form, xml_leaf("error", text) if form == "xml" else json.dumps({"error": text}))
+        return answer(
+            status, form, xml_leaf("error", xml_safe(text)) if form == "xml" else json.dumps({"error": text})
+        )
     if not isinstance(outcome, list):
         text = sentence(outcome)
-        return answer(200, form, xml_leaf("response", text) if form == "xml" else text)
+        return answer(200, form, xml_leaf("response", xml_safe(text)) if form == "xml" else text)
     records = [_record(item) for item in outcome]
     if form == "xml":
         root, name = _ELEMENTS[call.operation]
@@ -258,14 +261,14 @@ def _record(item: Any) -> dict[str, Any]:
             return {
                 "messageId": item.message_id,
                 "recipient": item.recipient,
-                "status": int(ACCEPTED_CODE) if accepted else _code(item.status) or _REJECTED_CODE,
+                "status": _status(item),
                 "statusDescription": "Message sent successfully" if accepted else item.words,
             }
         case DeliveryReport():
             return {
                 "messageId": item.message_id,
                 "recipient": item.recipient,
-                "status": _code(item.status) or item.status,
+                "status": item.status if _code(item.status) is None else _code(item.status),
                 "statusDescription": item.description,
             }
     raise TypeError(f"the v2 API has no reply for a {type(item).__name__}")
@@ -275,5 +278,18 @@ _REJECTED_CODE = 0
 """The vendor's codes for a message that it does not take are not known; this is none that means success."""
 
 
+def _status(message: SentMessage) -> int | str:
+    """The status that is read back as the same outcome: the service's own, where it is."""
+    if message.outcome is Outcome.ACCEPTED:
+        return int(ACCEPTED_CODE)
+    if message.outcome is Outcome.UNKNOWN:
+        same = outcome_of(message.status, message.words) is Outcome.UNKNOWN
+        return message.status if same else "unknown"
+    code = _code(message.status)
+    return _REJECTED_CODE if code is None or str(code) == ACCEPTED_CODE else code
+
+
 def _code(status: str) -> int | None:
-    return int(status) if status.isascii() and status.isdecimal() and status == str(int(status)) else None
+    """A status that is a number, as one: of nine digits at most, written in the one way that reads back."""
+    short = len(status) <= 9 and status.isascii() and status.isdecimal()
+    return int(status) if short and status == str(int(status)) else None

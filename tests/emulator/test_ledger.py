@@ -1,0 +1,365 @@
+"""emulator.ledger: credits that add up, whatever happens."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mspace_legacy.emulator import DEMO_ACCOUNTS, Account, Ledger
+from mspace_legacy.emulator.ledger import NEVER_DELIVERED, NEVER_SETTLED, REJECTED
+from mspace_legacy.errors import (
+    AuthenticationError,
+    ContactProvider,
+    InsufficientBalance,
+    InvalidInput,
+    InvalidSenderId,
+    NotAuthorized,
+    ServiceError,
+    TopUpFailed,
+)
+from mspace_legacy.models import (
+    Balance,
+    Call,
+    DeliveryReport,
+    DeliveryReports,
+    Login,
+    Outcome,
+    ResellerClient,
+    ResellerClients,
+    ResellerClientTopUp,
+    SendText,
+    SubAccountTopUp,
+    SubUser,
+    SubUsers,
+    TopUp,
+)
+from mspace_legacy.secrets import Secret
+
+TOTAL = sum(account.balance for account in DEMO_ACCOUNTS)
+
+
+class Clock:
+    """Seconds that pass only when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_529_914_339.793  # 2018-06-25 08:12:19.793 UTC
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(clock: Clock) -> Iterator[Ledger]:
+    ledger = Ledger(delivery_delay=10, clock=clock)
+    yield ledger
+    ledger.close()
+
+
+def send(message: str = "Hello", *recipients: str, username: str = "demo", sender_id: str = "MSPACE") -> SendText:
+    return SendText(username, sender_id, recipients or ("0722123456",), message)
+
+
+# Sending
+
+
+@pytest.mark.parametrize(
+    ("message", "segments"),
+    [("Hello", 1), ("", 1), ("a" * 160, 1), ("a" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("я" * 70, 1), ("я" * 71,
+     2), ("😀" * 35, 1), ("😀" * 36, 2), ("a" * 306, 2), ("a" * 307, 3), ("я" * 134, 2), ("я" * 135, 3)],
+)  # fmt: skip
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_send_costs_segments_times_recipients(ledger: Ledger, message: str, segments: int, count: int) -> None:
+    recipients = [f"07221234{number:02}" for number in range(count)]
+    sent = ledger.answer(send(message, *recipients))
+    assert [item.outcome for item in sent] == [Outcome.ACCEPTED] * count
+    assert ledger.balance("demo") == 1_000 - segments * count
+    assert ledger.total() == TOTAL - segments * count
+    assert [(m.text, m.segments) for m in ledger.messages()] == [(message, segments)] * count
+
+
+def test_what_was_taken_is_kept(ledger: Ledger, clock: Clock) -> None:
+    (sent,) = ledger.answer(send("Hé/%;", "0722 123-456", sender_id="DEMO"))
+    (kept,) = ledger.messages()
+    assert kept.message_id == sent.message_id
+    assert (kept.username, kept.sender_id, kept.text, kept.submitted) == ("demo", "DEMO", "Hé/%;", clock.now)
+    assert (kept.recipient, sent.recipient) == ("254722123456", "0722 123-456")
+    # The service's clock is taken for that of Nairobi.
+    assert f"{sent.response_time:%Y-%m-%d %H:%M:%S.%f}" == "2018-06-25 11:12:19.793000"
+
+
+def test_each_message_has_an_id_of_its_own(ledger: Ledger) -> None:
+    sent = [item for _ in range(3) for item in ledger.answer(send("x", "0722123456", "0733123456"))]
+    ids = [int(item.message_id) for item in sent]
+    assert ids == list(range(ids[0], ids[0] + 6))
+
+
+def test_too_few_credits_take_nothing(ledger: Ledger) -> None:
+    two = ("0722123456", "0733123456")
+    for call in (send("x", username="empty"), send("a" * 161 * 20, *two, username="subuser1")):
+        with pytest.raises(InsufficientBalance):
+            ledger.answer(call)
+    assert (ledger.total(), ledger.messages()) == (TOTAL, [])
+    ledger.answer(send("x", *two * 10, username="subuser1"))
+    assert ledger.balance("subuser1") == 0
+
+
+@pytest.mark.parametrize("sender_id", ["", "mspace", "MSPACE ", "OTHER"])
+def test_a_sender_id_that_is_not_the_accounts_is_refused(ledger: Ledger, sender_id: str) -> None:
+    with pytest.raises(InvalidSenderId):
+        ledger.answer(send(sender_id=sender_id))
+    assert (ledger.total(), ledger.messages()) == (TOTAL, [])
+
+
+@pytest.mark.parametrize(
+    "bad", [REJECTED, "0700000000", "+254 700 000 000", "", "12", "hello", "0722123456\0", "7" * 40]
+)
+def test_a_bad_number_costs_nothing_and_spoils_no_other(ledger: Ledger, bad: str) -> None:
+    good, refused = ledger.answer(send("x", "0722123456", bad))
+    assert (good.outcome, refused.outcome) == (Outcome.ACCEPTED, Outcome.REJECTED)
+    assert refused.recipient == bad
+    assert refused.words
+    assert ledger.balance("demo") == 999
+    assert len(ledger.messages()) == 1
+
+
+# Delivery reports
+
+
+def test_reports_mature_with_the_clock(ledger: Ledger, clock: Clock) -> None:
+    sent = ledger.answer(send("x", "0722123456", NEVER_DELIVERED, NEVER_SETTLED))
+
+    def reports() -> list[DeliveryReport]:
+        return [ledger.answer(DeliveryReports("demo", item.message_id))[0] for item in sent]
+
+    for passed in (0, 9.9):
+        clock.now += passed
+        assert [report.delivered for report in reports()] == [False] * 3
+        assert len({report.status for report in reports()}) == 1
+    clock.now += 0.2
+    delivered, failed, waiting = reports()
+    assert delivered == DeliveryReport(sent[0].message_id, "3", "Delivered", "254722123456")
+    assert (failed.delivered, waiting.delivered) == (False, False)
+    assert failed.status != waiting.status
+    clock.now += 10**9
+    assert reports() == [delivered, failed, waiting]
+
+
+def test_a_report_is_for_whoever_sent(ledger: Ledger) -> None:
+    (sent,) = ledger.answer(send())
+    for username, message_id in [("plain", sent.message_id), ("demo", "1"), ("demo", ""), ("demo",
+    f" {sent.message_id}"),
+                                 ("demo", f"0{sent.message_id}"), ("demo", "x' OR 1=1 --")]:  # fmt: skip
+        with pytest.raises(ServiceError):
+            ledger.answer(DeliveryReports(username, message_id))
+
+
+# Top-ups
+
+
+def test_a_top_up_takes_from_one_and_gives_to_the_other(ledger: Ledger) -> None:
+    assert ledger.answer(SubAccountTopUp("demo", "subuser1", 100)) == TopUp("subuser1", 100)
+    assert ledger.answer(ResellerClientTopUp("demo", "client2", 200)) == TopUp("client2", 200)
+    assert [ledger.balance(name) for name in ("demo", "subuser1", "client2")] == [700, 120, 218]
+    assert ledger.answer(SubAccountTopUp("demo", "subuser2", 700)) == TopUp("subuser2", 700)
+    assert (ledger.balance("demo"), ledger.total()) == (0, TOTAL)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (SubAccountTopUp("demo", "subuser1", 1_001), InsufficientBalance, ""),
+        (SubAccountTopUp("demo", "client1", 5), TopUpFailed, "Failed to top up client1 account"),
+        (SubAccountTopUp("demo", "nobody", 5), TopUpFailed, "Failed to top up nobody account"),
+        (SubAccountTopUp("plain", "subuser1", 5), TopUpFailed, "Failed to top up subuser1 account"),
+        (SubAccountTopUp("demo", "demo", 5), TopUpFailed, "Failed to top up demo account"),
+        (ResellerClientTopUp("demo", "subuser1", 5), TopUpFailed, "Failed to top up subuser1 account"),
+        (ResellerClientTopUp("plain", "client1", 5), NotAuthorized, ""),
+        (SubAccountTopUp("demo", "subuser1", 0), TopUpFailed, "Top up not Successful"),
+        (SubAccountTopUp("demo", "subuser1", -5), TopUpFailed, "Top up not Successful"),
+        (SubAccountTopUp("demo", "subuser1", "-5"), TopUpFailed, "Top up not Successful"),
+        (SubAccountTopUp("demo", "subuser1", "five"), TopUpFailed, "Top up not Successful"),
+        (SubAccountTopUp("demo", "subuser1", "5.0"), TopUpFailed, "Top up not Successful"),
+        (SubAccountTopUp("demo", "subuser1", ""), TopUpFailed, "Top up not Successful"),
+        (SubAccountTopUp("frozen", "frozen-sub", 5), TopUpFailed, "Failed to deduct your account"),
+        (ResellerClientTopUp("frozen", "frozen-client", 5), TopUpFailed, "Failed to deduct your account"),
+        (ResellerClientTopUp("suspended", "client1", 5), ContactProvider, ""),
+    ],
+)
+def test_each_refusal_of_a_top_up_moves_nothing(
+    ledger: Ledger, call: Call[Any], kind: type[ServiceError], text: str
+) -> None:
+    with pytest.raises(kind) as raised:
+        ledger.answer(call)
+    assert raised.value.text == text
+    assert ledger.total() == TOTAL
+    assert {name.username: ledger.balance(name.username) for name in DEMO_ACCOUNTS} == {
+        name.username: name.balance for name in DEMO_ACCOUNTS
+    }
+
+
+@pytest.mark.parametrize("count", [10**17, 10**18, 2**63, 10**30])
+def test_no_number_is_too_big_to_be_refused(ledger: Ledger, count: int) -> None:
+    with pytest.raises(ServiceError):
+        ledger.answer(SubAccountTopUp("demo", "subuser1", count))
+    assert ledger.total() == TOTAL
+
+
+# The rest
+
+
+def test_reading(ledger: Ledger) -> None:
+    assert ledger.answer(Balance("demo")) == 1_000
+    assert ledger.answer(Login("demo")) is True
+    assert ledger.answer(SubUsers("demo")) == [SubUser("subuser1", 20), SubUser("subuser2", 18)]
+    assert ledger.answer(ResellerClients("demo")) == [ResellerClient("client1", 20), ResellerClient("client2", 18)]
+    assert ledger.answer(SubUsers("plain")) == []
+    assert ledger.answer(ResellerClients("plain")) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [Balance("suspended"), Login("suspended"), SubUsers("suspended"), ResellerClients("suspended"),
+     send(username="suspended"), SubAccountTopUp("suspended", "x", 5), DeliveryReports("suspended", "1")],
+    ids=lambda call: type(call).__name__,
+)  # fmt: skip
+def test_a_suspended_account_is_sent_to_the_provider(ledger: Ledger, call: Call[Any]) -> None:
+    with pytest.raises(ContactProvider):
+        ledger.answer(call)
+
+
+def test_only_the_right_secret_of_the_right_kind_lets_in(ledger: Ledger) -> None:
+    account = DEMO_ACCOUNTS[0]
+    ledger.authenticate("demo", account.password, by="password")
+    ledger.authenticate("demo", account.api_key, by="api_key")
+    for username, secret, by in [
+        ("demo", account.api_key, "password"), ("demo", account.password, "api_key"), ("plain", account.password,
+        "password"), ("nobody", account.password, "password"), ("demo", Secret(""), "password"), ("DEMO",
+        account.password, "password"), ("", Secret(""), "password"),
+    ]:  # fmt: skip
+        with pytest.raises(AuthenticationError) as raised:
+            ledger.authenticate(username, secret, by=by)
+        assert account.password.reveal() not in str(raised.value)
+
+
+def test_accounts_must_fit_together() -> None:
+    one = Account("a", Secret("p"), Secret("k"))
+    with pytest.raises(InvalidInput, match="two accounts 'a'"):
+        Ledger([one, one])
+    with pytest.raises(InvalidInput, match="belongs to 'nobody'"):
+        Ledger([Account("a", Secret("p"), Secret("k"), client_of="nobody")])
+
+
+# Threads, files, processes
+
+
+def run(threads: int, work: Any) -> list[Any]:
+    results: list[Any] = []
+    barrier = threading.Barrier(threads)
+
+    def go(number: int) -> None:
+        barrier.wait()
+        results.append(work(number))
+
+    running = [threading.Thread(target=go, args=(number,)) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert len(results) == threads
+    return results
+
+
+def churn(ledger: Ledger, number: int) -> tuple[int, int]:
+    """Send and top up, forth and back, as long as there are credits; gives how many were sent and moved."""
+    sent = moved = 0
+    for turn in range(25):
+        try:
+            sent += len(ledger.answer(send("x", "0722123456", "0733123456")))
+            ledger.answer(SubAccountTopUp("demo", "subuser1", 1 + (number + turn) % 3))
+            moved += 1 + (number + turn) % 3
+            sent += len(ledger.answer(send("x", username="subuser1")))
+        except InsufficientBalance:
+            continue
+    return sent, moved
+
+
+def test_sixteen_threads_leave_no_credit_lost_or_made(ledger: Ledger) -> None:
+    results = run(16, lambda number: churn(ledger, number))
+    sent, moved = map(sum, zip(*results, strict=True))
+    messages = ledger.messages()
+    assert len(messages) == sent
+    assert len({message.message_id for message in messages}) == sent
+    assert ledger.total() == TOTAL - sent
+    by_demo = sum(message.username == "demo" for message in messages)
+    assert ledger.balance("demo") == 1_000 - by_demo - moved
+    assert ledger.balance("subuser1") == 20 + moved - (sent - by_demo)
+    # All but the last credits went, so that the threads did meet at the end of them.
+    assert ledger.balance("demo") < 20
+
+
+def test_a_file_keeps_balances_and_messages_and_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    accounts = [Account("a", Secret("canary-71f3"), Secret("canary-key-71f3"), 5, ("S",))]
+    first = Ledger(accounts, path=path)
+    (sent,) = first.answer(SendText("a", "S", ("0722123456",), "Hello"))
+    first.close()
+    first.close()
+    again = Ledger([*accounts, Account("b", Secret("p"), Secret("k"), 7)], path=path)
+    assert (again.balance("a"), again.balance("b"), again.total()) == (4, 7, 11)
+    assert [message.message_id for message in again.messages()] == [sent.message_id]
+    (next_,) = again.answer(SendText("a", "S", ("0722123456",), "Hello"))
+    assert int(next_.message_id) == int(sent.message_id) + 1
+    again.close()
+    for file in tmp_path.iterdir():
+        assert b"canary" not in file.read_bytes()
+
+
+def test_two_ledgers_share_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledgers = run(8, lambda number: Ledger(path=path))
+    results = run(8, lambda number: churn(ledgers[number], number))
+    sent, _ = map(sum, zip(*results, strict=True))
+    assert {ledger.total() for ledger in ledgers} == {TOTAL - sent}
+    assert {len(ledger.messages()) for ledger in ledgers} == {sent}
+    for ledger in ledgers:
+        ledger.close()
+
+
+def _in_a_process(path: Path, queue: Any) -> None:
+    ledger = Ledger(path=path)
+    queue.put(churn(ledger, 0))
+    ledger.close()
+
+
+def test_two_processes_share_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    workers = [context.Process(target=_in_a_process, args=(path, queue)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    sent = sum(queue.get(timeout=60)[0] for _ in workers)
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    ledger = Ledger(path=path)
+    assert (ledger.total(), len(ledger.messages())) == (TOTAL - sent, sent)
+    ledger.close()
+
+
+def test_a_file_that_cannot_be_opened_is_told_plainly(tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("this is no database, whatever its name may be" * 100, "utf-8")
+    for path in (tmp_path / "nowhere" / "ledger.db", other, tmp_path):
+        with pytest.raises(InvalidInput, match=path.name):
+            Ledger(path=path)

@@ -1,0 +1,469 @@
+"""server: any transport behind a socket, held against raw bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import logging
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mspace_legacy.emulator import Emulator
+from mspace_legacy.errors import InvalidInput, NotSent, ReplyError, ReplyLost, TransportError, TransportFault
+from mspace_legacy.server import Server
+from mspace_legacy.wire.http import Request, Response
+
+CANARY = "canary-71f3"
+PATH = f"/mspaceservice/wr/sms/balance/username=demo/password={CANARY}"
+
+
+class Scripted:
+    """A transport that keeps what it is asked, and answers as it is told."""
+
+    def __init__(self, answer: Callable[[Request], Response] = lambda request: Response(200, b"50")) -> None:
+        self.answer = answer
+        self.requests: list[Request] = []
+
+    def handle(self, request: Request) -> Response:
+        self.requests.append(request)
+        return self.answer(request)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def transport() -> Scripted:
+    return Scripted()
+
+
+@pytest.fixture
+def server(transport: Scripted) -> Iterator[Server]:
+    with Server(transport) as server:
+        yield server
+
+
+def connect(server: Server) -> socket.socket:
+    return socket.create_connection((server.host, server.port), timeout=10)
+
+
+def everything(connection: socket.socket) -> bytes:
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    return received
+
+
+def exchange(server: Server, *lines: str | bytes, body: bytes = b"") -> bytes:
+    """Send a request whose connection ends with it, and give all that comes back."""
+    raw = [line.encode() if isinstance(line, str) else line for line in (*lines, "Connection: close", "", "")]
+    with connect(server) as connection:
+        connection.sendall(b"\r\n".join(raw) + body)
+        return everything(connection)
+
+
+def ask(server: Server, path: str = "/", method: str = "GET") -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
+    connection.request(method, path)
+    with contextlib.closing(connection):
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+
+
+# Requests
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/", "/a%2Fb", "/a%2fb", "/%2525", "//a//b", "/a/../b/.", "/a;b=c", "/x?y=%2F&z", "/%zz", "/%00", "/=,", PATH],
+)
+def test_the_path_is_kept_as_it_came(server: Server, transport: Scripted, target: str) -> None:
+    assert exchange(server, f"GET {target} HTTP/1.1", f"Host: example:{server.port}").startswith(
+        b"HTTP/1.1 200 OK\r\n"
+    )
+    (request,) = transport.requests
+    assert (request.method, request.url, request.body) == ("GET", f"http://example:{server.port}{target}", None)
+
+
+def test_a_target_with_a_host_of_its_own_is_that_address(server: Server, transport: Scripted) -> None:
+    exchange(server, "GET http://other:8/a%2Fb HTTP/1.1", "Host: example")
+    assert transport.requests[0].url == "http://other:8/a%2Fb"
+
+
+def test_without_a_host_there_is_one_all_the_same(server: Server, transport: Scripted) -> None:
+    exchange(server, "GET /a HTTP/1.0")
+    assert transport.requests[0].url == "http://localhost/a"
+
+
+def test_headers_in_any_case(server: Server, transport: Scripted) -> None:
+    sent = ["host: h", "APIKEY: k", "content-TYPE: application/json", "ACCEPT: text/plain", "Content-Length: 0"]
+    exchange(server, "POST / HTTP/1.1", *sent)
+    headers = {name.lower(): value for name, value in transport.requests[0].headers.items()}
+    assert (headers["apikey"], headers["content-type"], headers["accept"]) == ("k", "application/json", "text/plain")
+    assert transport.requests[0].body == b""
+
+
+@pytest.mark.parametrize("body", [b"x", b'{"a": "\xc3\xa9"}', bytes(range(256)) * 40, b"x" * 1_000_000], ids=len)
+def test_the_body_is_read_whole(server: Server, transport: Scripted, body: bytes) -> None:
+    exchange(server, "POST / HTTP/1.1", "Host: h", f"Content-Length: {len(body)}", body=body)
+    assert transport.requests[0].body == body
+
+
+def test_a_body_in_chunks_is_read_whole(server: Server, transport: Scripted) -> None:
+    exchange(
+        server, "POST / HTTP/1.1", "Host: h", "Transfer-Encoding: chunked", body=b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    )
+    assert transport.requests[0].body == b"abcde"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
+def test_any_method_reaches_the_transport(server: Server, transport: Scripted, method: str) -> None:
+    assert ask(server, "/x", method)[0] == 200
+    assert transport.requests[0].method == method
+
+
+def test_the_reply_to_a_head_has_no_body(server: Server, transport: Scripted) -> None:
+    # One with a body would be taken for the beginning of the next reply on the connection.
+    with connect(server) as connection:
+        connection.sendall(
+            b"HEAD /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        )
+        received = everything(connection)
+    assert received.startswith(b"HTTP/1.1 200 OK\r\n")
+    heads = received.split(b"\r\n\r\n")
+    assert heads[1].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert heads[2:] == [b"50"]
+    assert [request.method for request in transport.requests] == ["HEAD", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["POST / HTTP/1.1", "Host: h", "Content-Length: 2000000"], b"413"),
+        (["POST / HTTP/1.1", "Host: h", "Content-Length: 99999999999999999999"], b"413"),
+        (["POST / HTTP/1.1", "Host: h", "Content-Length: -1"], b"400"),
+        (["POST / HTTP/1.1", "Host: h", "Content-Length: x"], b"400"),
+        ([f"GET /{CANARY} b HTTP/1.1", "Host: h"], b"400"),
+        ([f"GET /{CANARY}/é HTTP/1.1", "Host: h"], b"400"),
+        ([b"GET /" + CANARY.encode() + b"/\xff HTTP/1.1", "Host: h"], b"400"),
+        (["get / HTTP/1.1", f"X: {CANARY}"], b"400"),
+        ([f"GET / HTTP/1.1\r\nX{CANARY}", "Host: h"], b"400"),
+        (["GET / HTTP/1.1", "Host: h", "Host: i", f"X Y: {CANARY}"], b"400"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_what_is_no_request_or_too_big_is_refused(
+    server: Server, transport: Scripted, lines: list[str | bytes], status: bytes
+) -> None:
+    received = exchange(server, *lines)
+    assert received.split(b" ")[1] == status
+    assert CANARY.encode() not in received
+    assert transport.requests == []
+    assert ask(server)[0] == 200
+
+
+def test_a_head_that_is_too_big_is_refused(server: Server, transport: Scripted) -> None:
+    # The server does not read on to the end, so that its refusal may be lost to a reset.
+    with contextlib.suppress(ConnectionError):
+        assert exchange(server, "GET / HTTP/1.1", "Host: h", f"X: {'x' * 300_000}").startswith(b"HTTP/1.1 431 ")
+    assert transport.requests == []
+    assert ask(server)[0] == 200
+
+
+def test_a_body_that_turns_out_too_big_is_refused(server: Server, transport: Scripted) -> None:
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    with connect(server) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(40):
+                connection.sendall(chunk)
+        with contextlib.suppress(OSError):
+            everything(connection)
+    assert transport.requests == []
+    assert ask(server)[0] == 200
+
+
+# Replies
+
+
+@pytest.mark.parametrize(
+    ("reply", "line"),
+    [
+        (Response(200, b"50"), b"HTTP/1.1 200 OK"),
+        (Response(404, b"x", (), "Nowhere"), b"HTTP/1.1 404 Nowhere"),
+        (Response(599, b"x"), b"HTTP/1.1 599 Unknown"),
+        (Response(503, b""), b"HTTP/1.1 503 Service Unavailable"),
+        (Response(302, b"x", (("Location", "/elsewhere"),)), b"HTTP/1.1 302 Found"),
+        (Response(200, bytes(range(256)), (("Content-Type", "application/octet-stream"),)), b"HTTP/1.1 200 OK"),
+        # What a transport that is a network may hand on: meant for the connection that it came by.
+        (Response(200, b"x", (("Transfer-Encoding", "chunked"),)), b"HTTP/1.1 200 OK"),
+        (Response(200, b"x", (("Connection", "keep-alive"), ("Keep-Alive", "timeout=5"))), b"HTTP/1.1 200 OK"),
+        (Response(200, b"x", (("X", "caf\u00e9 \u20ac"),)), b"HTTP/1.1 200 "),
+        (Response(200, b"x", (), "caf\u00e9 \u20ac"), b"HTTP/1.1 200 "),
+    ],
+    ids=repr,
+)
+def test_a_reply_goes_out_as_it_is(server: Server, transport: Scripted, reply: Response, line: bytes) -> None:
+    transport.answer = lambda request: reply
+    received = exchange(server, "GET / HTTP/1.1", "Host: h")
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(line)
+    assert body == reply.body
+    assert f"Content-Length: {len(reply.body)}\r\n".encode() in head + b"\r\n"
+    for name, value in reply.headers:
+        if value.isascii() and name not in ("Transfer-Encoding", "Connection", "Keep-Alive"):
+            assert f"{name}: {value}".encode() in head
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_has_none(server: Server, transport: Scripted, status: int) -> None:
+    transport.answer = lambda request: Response(status, b"body")
+    with connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        received = everything(connection)
+    assert received.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"body" not in received
+
+
+def raising(error: Exception) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        raise error
+
+    return answer
+
+
+def lost(fault: TransportFault, partial: Response | None = None) -> ReplyLost:
+    error = ReplyLost(CANARY, fault=fault)
+    error.partial = partial
+    return error
+
+
+def test_a_lost_reply_is_a_connection_reset_or_closed(server: Server, transport: Scripted) -> None:
+    transport.answer = raising(lost("reset"))
+    with pytest.raises(ConnectionResetError):
+        exchange(server, "GET / HTTP/1.1", "Host: h")
+    for fault in ("closed", "timeout", "broken"):
+        transport.answer = raising(lost(fault))
+        assert exchange(server, "GET / HTTP/1.1", "Host: h") == b""
+
+
+def test_a_reply_cut_short_is_cut_short(server: Server, transport: Scripted) -> None:
+    transport.answer = raising(lost("cut-short", Response(200, b"abcdefgh", (("Content-Length", "8"),))))
+    head, _, body = exchange(server, "GET / HTTP/1.1", "Host: h").partition(b"\r\n\r\n")
+    assert b"Content-Length: 8" in head
+    assert body == b"abcd"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (TransportError("no connection"), 502),
+        (NotSent("refused", fault="refused"), 502),
+        (ReplyError("odd", body="x"), 500),
+        (InvalidInput("odd"), 500),
+        (RuntimeError(CANARY), 500),
+        (KeyError(CANARY), 500),
+        (RecursionError(CANARY), 500),
+    ],
+    ids=repr,
+)
+def test_what_a_transport_raises_is_a_reply_without_its_text(
+    server: Server, transport: Scripted, error: Exception, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport.answer = raising(error)
+    with caplog.at_level(logging.DEBUG):
+        received = exchange(server, f"GET {PATH} HTTP/1.1", "Host: h")
+    assert received.split(b" ")[1] == str(status).encode()
+    assert CANARY.encode() not in received
+    assert caplog.records
+    assert CANARY not in shown(caplog)
+
+
+# Logs
+
+
+def shown(caplog: pytest.LogCaptureFixture) -> str:
+    """All that was logged, with what handlers of other kinds would show: arguments, and tracebacks with variables."""
+    formatter = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(f"{formatter.format(record)} {vars(record)!r}" for record in caplog.records)
+
+
+def test_no_log_holds_the_password_whatever_goes_wrong(caplog: pytest.LogCaptureFixture) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slowly(request: Request) -> Response:
+        entered.set()
+        go_on.wait(10)
+        return Response(200, b"x" * 5_000_000)
+
+    head = f"GET {PATH} HTTP/1.1\r\nHost: h\r\n".encode()
+    with caplog.at_level(logging.DEBUG):
+        for name in ("waitress", "waitress.queue", "mspace_legacy.server", "mspace_legacy.server.connection"):
+            caplog.set_level(logging.DEBUG, name)
+        transport = Scripted(slowly)
+        with Server(transport, threads=1) as server:
+            # A client that goes away while its request is answered, with a reset and without.
+            for linger in (struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)):
+                entered.clear()
+                go_on.clear()
+                connection = connect(server)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                connection.sendall(head + b"\r\n")
+                assert entered.wait(10)
+                connection.close()
+                go_on.set()
+            # Clients that go away in the middle of a head, or of a body.
+            for half in (head[:60], head, head.replace(b"GET", b"POST") + b"Content-Length: 9\r\n\r\nx"):
+                with connect(server) as connection:
+                    connection.sendall(half)
+            # More requests than threads, a request that is none, and replies that no server can send.
+            transport.answer = lambda request: Response(200, b"50")
+            clients = [connect(server) for _ in range(12)]
+            for client in clients:
+                client.sendall(head + b"Connection: close\r\n\r\n")
+            for client in clients:
+                assert everything(client).endswith(b"50")
+                client.close()
+            exchange(server, f"GET {PATH} x HTTP/1.1", "Host: h")
+            for reply in (Response(200, b"x", (("X", "a\r\nb"),)), Response(200, b"x", (), "\u20ac")):
+                transport.answer = lambda request, reply=reply: reply  # type: ignore[misc]  # mypy does not see the default
+                exchange(server, f"GET {PATH} HTTP/1.1", "Host: h")
+            for fault in ("reset", "closed"):
+                transport.answer = raising(lost(fault))
+                with contextlib.suppress(ConnectionResetError):
+                    exchange(server, f"GET {PATH} HTTP/1.1", "Host: h")
+            transport.answer = raising(lost("cut-short", Response(200, b"abcd", (("Content-Length", "4"),))))
+            exchange(server, f"GET {PATH} HTTP/1.1", "Host: h")
+    assert any("disconnected" in record.getMessage() for record in caplog.records)
+    assert CANARY not in shown(caplog)
+
+
+# Starting and stopping
+
+
+def test_it_listens_on_this_machine_only_on_a_port_that_the_system_picks(transport: Scripted) -> None:
+    with Server(transport) as one, Server(transport) as two:
+        assert one.host == "127.0.0.1"
+        assert one.port != two.port
+        assert one.url == f"http://127.0.0.1:{one.port}"
+        assert ask(one) == ask(two) == (200, b"50")
+
+
+def test_an_address_of_ipv6_stands_in_brackets(transport: Scripted) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with Server(transport, host="::1") as server:
+        assert server.url == f"http://[::1]:{server.port}"
+        assert ask(server)[0] == 200
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 10**6])
+def test_a_port_that_is_none_is_refused(transport: Scripted, port: int) -> None:
+    with pytest.raises(InvalidInput, match=rf"can't listen on 127\.0\.0\.1:{port}: "):
+        Server(transport, port=port)
+
+
+def test_an_address_that_is_taken_or_none_is_refused(server: Server, transport: Scripted) -> None:
+    with pytest.raises(InvalidInput, match=f":{server.port}: "):
+        Server(transport, port=server.port)
+    for host in ("192.0.2.1", "no host", "a" * 70):
+        with pytest.raises(InvalidInput, match=re.escape(f"can't listen on {host}:0: ")):
+            Server(transport, host=host)
+
+
+def wait_until_refused(server: Server) -> None:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            connect(server).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.01)
+    pytest.fail("it listens on")
+
+
+def test_stopping_answers_what_is_under_way(transport: Scripted) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slowly(request: Request) -> Response:
+        entered.set()
+        assert go_on.wait(10)
+        return Response(200, b"done" * 2_000_000)
+
+    transport.answer = slowly
+    server = Server(transport)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    with connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert entered.wait(10)
+        server.stop()
+        wait_until_refused(server)
+        go_on.set()
+        # More than the system keeps for a reader who comes late: the server has to go on sending.
+        time.sleep(0.3)
+        assert everything(connection).endswith(b"done" * 2_000_000)
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_stopping_is_quick_where_nothing_is_under_way(transport: Scripted) -> None:
+    server = Server(transport)
+    with server, connect(server):
+        # The connection is idle, and stays open.
+        assert ask(server)[0] == 200
+        began = time.monotonic()
+        server.stop()
+        server.stop()
+    assert time.monotonic() - began < 3
+    server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        connect(server).close()
+
+
+def test_a_server_that_never_served_can_be_stopped(transport: Scripted) -> None:
+    server = Server(transport)
+    server.stop()
+    server.serve()
+    with pytest.raises(ConnectionRefusedError):
+        connect(server).close()
+
+
+def test_thirty_two_threads_are_answered_each_with_its_own(transport: Scripted) -> None:
+    transport.answer = lambda request: Response(200, request.url.encode())
+    wrong: list[str] = []
+
+    def client(number: int) -> None:
+        connection = http.client.HTTPConnection(busy.host, busy.port, timeout=30)
+        with contextlib.closing(connection):
+            for turn in range(20):
+                path = f"/{number}/{turn}/{'x' * (number * turn)}"
+                connection.request("GET", path)
+                body = connection.getresponse().read()
+                if body != f"{busy.url}{path}".encode():
+                    wrong.append(path)
+
+    with Server(transport) as busy:
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+    assert len(transport.requests) == 32 * 20
+
+
+def test_the_emulator_behind_it_answers(emulator: Emulator, emulator_url: str) -> None:
+    host, _, port = emulator_url.removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/mspaceservice/wr/sms/balance/username=demo/password=demo-password")
+        assert connection.getresponse().read() == b"1000"

@@ -1,0 +1,831 @@
+"""wire.replies: every form of reply that is known is read, what is not known is an error that keeps the body."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+import random
+import time
+import tracemalloc
+from datetime import datetime
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mspace_legacy import errors
+from mspace_legacy.errors import (
+    AuthenticationError,
+    ContactProvider,
+    InsufficientBalance,
+    InvalidSenderId,
+    MSpaceError,
+    NotAuthorized,
+    OutcomeUnknown,
+    ReplyError,
+    ServerError,
+    ServiceError,
+    TopUpFailed,
+    UnrecognisedFailure,
+)
+from mspace_legacy.models import (
+    Balance,
+    DeliveryReport,
+    Login,
+    Outcome,
+    ResellerClient,
+    SentMessage,
+    SubAccountTopUp,
+    SubUser,
+    TopUp,
+)
+from mspace_legacy.secrets import Secret
+from mspace_legacy.wire import legacy, v2
+from mspace_legacy.wire.http import Request, Response
+from mspace_legacy.wire.replies import decode_document, decode_reply, failure_kind, failure_text
+from tests.wire.strategies import CALLS, KNOWN_BODIES, MOVING, hostile_bodies
+from tests.wire.test_documents import UNSAFE_XML
+
+MIB = 1 << 20
+STATUSES = [200, 201, 299, 300, 302, 400, 401, 403, 404, 429, 500, 503, 599]
+
+
+def response(body: str | bytes, status: int = 200, content_type: str = "text/plain") -> Response:
+    data = body.encode() if isinstance(body, str) else body
+    return Response(status, data, (("Content-Type", content_type),))
+
+
+def read(operation: str, body: str | bytes, status: int = 200, content_type: str = "text/plain") -> Any:
+    return decode_reply(CALLS[operation], response(body, status, content_type))
+
+
+def failed(operation: str, body: str | bytes, status: int = 200) -> MSpaceError:
+    with pytest.raises(MSpaceError) as raised:
+        read(operation, body, status)
+    assert raised.value.__context__ is None
+    return raised.value
+
+
+def test_both_dialects_share_the_reader() -> None:
+    assert legacy.decode_reply is decode_reply
+    assert v2.decode_reply is decode_reply
+
+
+# Balance and login
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["50", " 50\r\n", "\ufeff50", '"50"', "050", '{"balance": 50}', '{"balance": "50"}', '{"smsBalance": "50"}',
+     '{"SMSBALANCE": 50}', '[{"smsBalance": "50"}]', '{"message": {"smsBalance": 50}}',
+     '{"message": [{"balance": 50}]}', "<balance>50</balance>", "<response> 50 </response>",
+     "<user><smsBalance>50</smsBalance></user>", "<a><user><smsBalance>50</smsBalance></user></a>",
+     '<?xml version="1.0"?><x:a xmlns:x="urn:a">50</x:a>'],
+)  # fmt: skip
+def test_a_balance_in_each_form(body: str) -> None:
+    assert read("balance", body) == 50
+    assert read("balance", body, 201, "application/x-unheard-of") == 50
+
+
+@pytest.mark.parametrize(("body", "balance"), [("0", 0), ("7628", 7628), ("-5", -5), ("9" * 18, 10**18 - 1)])
+def test_a_balance_of_any_size(body: str, balance: int) -> None:
+    assert read("balance", body) == balance
+    assert read("balance", json.dumps({"smsBalance": body})) == balance
+    assert read("balance", f'{{"smsBalance": {body}}}') == balance
+
+
+NO_NUMBERS = [
+    "1_000", "1,000", "\u0665\u0660", "\uff15\uff10", "²", "10^30", "1" + "0" * 30, "50.0", "50.", "true", "false",
+    "1e3", "0x32", "+50", "--5", "5 0", "50 SMS", "NaN", "Infinity", "null", "-", "50\0", "balance: 50",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", NO_NUMBERS)
+def test_what_is_no_whole_number_is_no_balance(written: str) -> None:
+    bodies = [written, f"<balance>{written}</balance>", json.dumps(written), json.dumps({"smsBalance": written})]
+    bodies += [json.dumps([{"smsBalance": "5"}, {"smsBalance": written}]), f"<a><balance>{written}</balance></a>"]
+    for body in bodies:
+        error = failed("balance", body)
+        assert isinstance(error, ReplyError)
+        assert error.body == body
+
+
+@pytest.mark.parametrize(
+    "written", ["50.0", "1e3", "1e400", "true", "false", "null", "1" + "0" * 30, "[]", "[50]", "{}"]
+)
+def test_what_is_no_whole_number_in_json_is_no_balance(written: str) -> None:
+    for body in (f'{{"balance": {written}}}', f"[{written}]", f'{{"message": {written}}}'):
+        assert isinstance(failed("balance", body), ReplyError)
+
+
+@pytest.mark.parametrize("written", NO_NUMBERS)
+def test_an_account_without_a_whole_number_is_not_listed(written: str) -> None:
+    for operation, name in (("subusers", "subUserName"), ("resellerclients", "clientname")):
+        error = failed(operation, json.dumps([{"smsBalance": "5", name: "a"}, {"smsBalance": written, name: "b"}]))
+        assert isinstance(error, ReplyError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["User exists.", "user exists", "USER EXISTS!\n", '"User exists."', '{"message": "User exists."}',
+     '{"status": "User exists"}', "<login>User exists.</login>", "<a><message>User exists.</message></a>"],
+)  # fmt: skip
+def test_a_login_in_each_form(body: str) -> None:
+    assert read("login", body) is True
+
+
+@pytest.mark.parametrize("body", ["User exists, but is locked", "true", "1", "OK", "No user exists.", "[]", "{}"])
+def test_nothing_else_is_a_login(body: str) -> None:
+    assert isinstance(failed("login", body), ReplyError)
+
+
+# Top-ups
+
+
+@pytest.mark.parametrize("operation", ["subacctopup", "resellerclienttopup"])
+@pytest.mark.parametrize(
+    "body",
+    ["Successful Top up of 9000 SMS to bob", "Successful Top up of 9000 SMS to bob.",
+     "successful topup of 9000 sms to bob", '"Successful Top up of 9000 SMS to bob"',
+     '{"message": "Successful Top up of 9000 SMS to bob"}', '{"status": "Successful Top up of 9000 SMS to bob"}',
+     "<r>Successful Top up of 9000 SMS to bob</r>", "<r><message>Successful Top up of 9000 SMS to bob</message></r>",
+     " Successful Top up of 9000 SMS to bob\r\n"],
+)  # fmt: skip
+def test_a_top_up_in_each_form(operation: str, body: str) -> None:
+    assert read(operation, body) == TopUp("bob", 9000)
+
+
+def test_a_top_up_tells_what_the_service_told() -> None:
+    # What was asked for is not what was done until the service says so.
+    assert read("subacctopup", "Successful Top up of 8999 SMS to alice") == TopUp("alice", 8999)
+    told = decode_reply(SubAccountTopUp("u", "J. R.", 5), response("Successful Top up of 5 SMS to J. R."))
+    assert told == TopUp("J. R.", 5)
+
+
+@pytest.mark.parametrize("operation", ["subacctopup", "resellerclienttopup"])
+@pytest.mark.parametrize(
+    "body",
+    ["Successful Top up", "Successful Top up of SMS to bob", "Successful Top up of \u0665 SMS to bob", "successful",
+     "9000", f"Successful Top up of {'9' * 30} SMS to bob", "Successful Top up of 9000 SM",
+     "Unsuccessful Top up of 9000 SMS to bob", "true", '{"status": 111}'],
+)  # fmt: skip
+def test_nothing_else_is_a_top_up(operation: str, body: str) -> None:
+    error = failed(operation, body)
+    assert isinstance(error, ReplyError)
+    assert isinstance(error, OutcomeUnknown)
+
+
+# Lists of accounts
+
+TWO = '[{{"smsBalance": "20", "{0}": "a"}}, {{"{0}": "b", "smsBalance": 18}}]'
+XML_TWO = (
+    "<r><e><smsBalance>20</smsBalance><{0}>a</{0}></e><e><{0}>b</{0}><extra/><smsBalance> 18 </smsBalance></e></r>"
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        TWO,
+        f'{{{{"message": {TWO}}}}}',
+        f'{{{{"users": {TWO}, "status": "ok"}}}}',
+        XML_TWO,
+        f"<a><b>{XML_TWO}</b></a>",
+    ],
+)
+@pytest.mark.parametrize("status", [200, 201])
+def test_accounts_in_each_form_and_both_spellings(body: str, status: int) -> None:
+    for name in ("subUserName", "subAccUser", "SUBUSERNAME"):
+        assert read("subusers", body.format(name), status) == [SubUser("a", 20), SubUser("b", 18)]
+    for name in ("clientname", "clientUserName", "ClientName"):
+        assert read("resellerclients", body.format(name), status) == [
+            ResellerClient("a", 20),
+            ResellerClient("b", 18),
+        ]
+
+
+def test_one_account_in_each_form() -> None:
+    for body in (
+        '{"smsBalance": 20, "subUserName": "a"}',
+        '{"message": {"smsBalance": 20, "subUserName": "a"}}',
+        "<r><subUserName>a</subUserName><smsBalance>20</smsBalance></r>",
+        '<r xmlns="urn:x"><subUserName>a</subUserName><smsBalance>20</smsBalance></r>',
+    ):
+        assert read("subusers", body) == [SubUser("a", 20)]
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", " [ ]\n", '{"users": []}', '{"subUsers": []}', "<subUsers/>", "<subUsers></subUsers>"]
+)
+def test_no_account_is_an_empty_list(body: str) -> None:
+    assert read("subusers", body) == []
+
+
+@pytest.mark.parametrize("operation", ["subusers", "resellerclients"])
+@pytest.mark.parametrize(
+    "body",
+    ["", " \r\n", "null", "{}", "0", "none", '{"message": []}', '{"error": []}', '{"errors": []}', '{"data": {}}',
+     "[[]]", "[null]", "[1]", '["a"]', "[{}]", '[{"a": 1}]', '{"users": null}', '{"users": {}}', '{"users": ""}',
+     "<r/>", "<error/>", "<message/>", "<userNotFound/>", "<clientError/>", "<invalidUser></invalidUser>",
+     "<users><error/></users>", '{"userErrors": []}', '{"users": [], "error": "no such thing"}',
+     '{"users": [], "success": false, "error": true}'],
+)  # fmt: skip
+def test_nothing_else_is_an_empty_list(operation: str, body: str) -> None:
+    error = failed(operation, body)
+    assert isinstance(error, ReplyError)
+    assert error.body == body
+
+
+GOOD_RECORD = '{"smsBalance": "20", "subUserName": "a", "clientname": "a"}'
+GOOD_ELEMENT = "<e><smsBalance>20</smsBalance><subUserName>a</subUserName><clientname>a</clientname></e>"
+
+
+@pytest.mark.parametrize("operation", ["subusers", "resellerclients"])
+@pytest.mark.parametrize(
+    "bad",
+    ["{}", "null", "1", '"a"', "[]", '{"smsBalance": "20"}', '{"subUserName": "b", "clientname": "b"}', '{"a": 1}',
+     '{"smsBalance": null, "subUserName": "b", "clientname": "b"}', '{"smsBalance": "20", "subUserName": {"a": 1}}',
+     '{"smsBalance": [20], "subUserName": "b", "clientname": "b"}'],
+)  # fmt: skip
+def test_one_bad_record_spoils_the_list(operation: str, bad: str) -> None:
+    for body in (f"[{GOOD_RECORD}, {bad}]", f"[{bad}, {GOOD_RECORD}]", f'{{"message": [{GOOD_RECORD}, {bad}]}}'):
+        assert isinstance(failed(operation, body), ReplyError)
+
+
+@pytest.mark.parametrize("operation", ["subusers", "resellerclients"])
+@pytest.mark.parametrize(
+    "bad",
+    ["<e><smsBalance>20</smsBalance></e>", "<e><subUserName>b</subUserName></e>", "<e><a>1</a></e>", "<e/>",
+     "<e>b</e>", "<e><smsBalance>x</smsBalance><subUserName>b</subUserName><clientname>b</clientname></e>",
+     "<e><smsBalance><b>1</b></smsBalance><subUserName>b</subUserName><clientname>b</clientname></e>"],
+)  # fmt: skip
+def test_one_bad_element_spoils_the_list(operation: str, bad: str) -> None:
+    # An account that vanished from the list would look closed.
+    for body in (f"<r>{GOOD_ELEMENT}{bad}</r>", f"<r>{bad}{GOOD_ELEMENT}</r>"):
+        assert isinstance(failed(operation, body), ReplyError)
+
+
+# Sent messages
+
+LEGACY_SENT = '[{"messageId": "12345", "responseTime": "2018-06-25 11:12:19:793", "status": "successful"}]'
+V2_SENT = (
+    '{"message": [{"messageId": "49032372", "recipient": "0722123456", "status": 111, '
+    '"statusDescription": "Message sent successfully"}]}'
+)
+
+
+@pytest.mark.parametrize("written", ["2018-06-25 11:12:19:793", "2018-06-2511:12:19:793"])
+def test_the_documented_reply_with_both_forms_of_the_time(written: str) -> None:
+    body = LEGACY_SENT.replace("2018-06-25 11:12:19:793", written)
+    assert read("sendtext", body) == [
+        SentMessage("12345", Outcome.ACCEPTED, "", "successful", "", datetime(2018, 6, 25, 11, 12, 19, 793_000))
+    ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "yesterday", "2018-02-30 11:12:19:793", "2018-06-25 25:12:19", "\u0662\u0660\u0661\u0668-06-25 11:12:19"],
+)
+def test_a_time_that_is_none_is_left_out(written: str) -> None:
+    (message,) = read("sendtext", LEGACY_SENT.replace("2018-06-25 11:12:19:793", written))
+    assert (message.outcome, message.response_time) == (Outcome.ACCEPTED, None)
+
+
+def test_the_envelope_of_v2() -> None:
+    sent = [SentMessage("49032372", Outcome.ACCEPTED, "0722123456", "111", "Message sent successfully")]
+    assert read("sendtext", V2_SENT) == sent
+    assert read("sendtext", V2_SENT.replace("111", '"111"')) == sent
+    assert (
+        read("sendtext", V2_SENT.replace("49032372", "").replace('"messageId": ""', '"messageId": 49032372')) == sent
+    )
+    assert read("sendtext", V2_SENT.removeprefix('{"message": ').removesuffix("}")) == sent
+    assert read("sendtext", V2_SENT.replace("[", "").replace("]", "")) == sent
+
+
+def test_the_flat_object() -> None:
+    assert read("sendtext", '{"status": 111, "statusDescription": "Message sent successfully"}') == [
+        SentMessage("", Outcome.ACCEPTED, "", "111", "Message sent successfully")
+    ]
+    assert read("sendtext", '{"STATUS": "Successful", "messageid": 7}') == [
+        SentMessage("7", Outcome.ACCEPTED, "", "Successful")
+    ]
+
+
+@pytest.mark.parametrize("root", ["messages", "sms", "anything"])
+def test_xml_by_the_names_of_its_fields(root: str) -> None:
+    leaves = "<messageId>1</messageId><recipient>0722</recipient><status>111</status>"
+    one = SentMessage("1", Outcome.ACCEPTED, "0722", "111")
+    assert read("sendtext", f"<{root}>{leaves}</{root}>") == [one]
+    assert read("sendtext", f"<{root}><m>{leaves}</m></{root}>") == [one]
+    assert read("sendtext", f"<{root}><m>{leaves}</m><m>{leaves.replace('111', '7')}</m></{root}>") == [
+        one, SentMessage("1", Outcome.REJECTED, "0722", "7"),
+    ]  # fmt: skip
+
+
+def test_each_recipient_has_its_own_outcome() -> None:
+    records = [
+        {
+            "messageId": "1",
+            "recipient": "0722000001",
+            "status": 111,
+            "statusDescription": "Message sent successfully",
+        },
+        {"messageId": "2", "recipient": "0722000002", "status": "112", "statusDescription": "Insufficient Balance"},
+        {"messageId": "3", "recipient": "0722000003", "status": "in the queue"},
+        {"messageId": "4", "recipient": "0722000004"},
+        {"recipient": "0722000005", "status": "rejected by the network"},
+    ]
+    sent = read("sendtext", json.dumps({"message": records}))
+    assert [message.outcome for message in sent] == [
+        Outcome.ACCEPTED, Outcome.REJECTED, Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.REJECTED,
+    ]  # fmt: skip
+    assert [message.recipient[-1] for message in sent] == list("12345")
+    assert sent[1].words == "Insufficient Balance"
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["unsuccessful", "111.0", "1110", "0111", "true", "ok", "sent", "\uff11\uff11\uff11", "²", "not successful"],
+)
+def test_no_other_status_is_success(status: str) -> None:
+    (message,) = read("sendtext", json.dumps([{"messageId": "1", "status": status}]))
+    assert message.outcome is not Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("status", ["111.0", "true", "1110", "-111", "null", "[111]", '{"code": 111}'])
+def test_no_other_status_is_success_in_json(status: str) -> None:
+    (message,) = read("sendtext", f'[{{"messageId": "1", "status": {status}}}]')
+    assert message.outcome is not Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["[]", "{}", '{"message": []}', '{"message": {}}', '{"message": null}', "[{}]", "null", "", "111", "successful",
+     '"successful"', "[111]", '["successful"]', '[{"a": 1}]', f"[{LEGACY_SENT}]", LEGACY_SENT[:-2], V2_SENT[:40],
+     "<r/>", "<messages></messages>", "<status>111</status>", '[{"status": 111}, {}]', '[{"status": 111}, null]',
+     '{"message": [{"status": 111}, {"a": 1}]}'],
+)  # fmt: skip
+def test_nothing_else_is_a_sent_message(body: str) -> None:
+    error = failed("sendtext", body)
+    assert isinstance(error, ReplyError)
+    assert isinstance(error, OutcomeUnknown)
+    assert error.body == body
+
+
+@pytest.mark.parametrize("bad", ["<m/>", "<m><a>1</a></m>", "<m>x</m>", "<m><recipient>2</recipient></m>"])
+def test_one_bad_element_spoils_the_sent_messages(bad: str) -> None:
+    # A recipient who vanished from the reply would be sent the message again.
+    body = f"<r><m><messageId>1</messageId><status>111</status></m>{bad}</r>"
+    assert isinstance(failed("sendtext", body), OutcomeUnknown)
+
+
+DONE = {
+    "sendtext": ('"message": [{"messageId": "1", "status": 111}]',
+    "<m><messageId>1</messageId><status>111</status></m>"), "subacctopup": (
+        '"message": "Successful Top up of 9000 SMS to bob"',
+        "<message>Successful Top up of 9000 SMS to bob</message>",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("error", ['"error": null', '"error": false', '"error": ""', '"error": 0', "<error/>"])
+@pytest.mark.parametrize("operation", DONE)
+def test_an_error_that_is_none_does_not_undo_what_was_done(operation: str, error: str) -> None:
+    in_json, in_xml = DONE[operation]
+    body = f"<r>{error}{in_xml}</r>" if error.startswith("<") else f"{{{error}, {in_json}}}"
+    try:
+        done = read(operation, body)
+    except OutcomeUnknown:
+        return  # which is honest, if no help
+    assert done in ([SentMessage("1", Outcome.ACCEPTED, "", "111")], TopUp("bob", 9000))
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 422])
+def test_messages_that_were_all_refused_are_read_at_a_4xx(status: int) -> None:
+    body = '{"message": [{"recipient": "0722", "status": 7, "statusDescription": "Invalid recipient"}]}'
+    assert [m.outcome for m in read("sendtext", body, status)] == [Outcome.REJECTED]
+
+
+@pytest.mark.parametrize("body", [V2_SENT, LEGACY_SENT])
+@pytest.mark.parametrize("status", [status for status in STATUSES if status >= 300])
+def test_a_success_in_words_is_none_at_another_status(body: str, status: int) -> None:
+    error = failed("sendtext", body, status)
+    assert isinstance(error, OutcomeUnknown) == (status >= 500)
+
+
+# Delivery reports
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"message": [{"messageId": "5", "recipient": "0722", "status": 3, "statusDescription": "Delivered"}]}',
+     '{"message": [{"messageId": 5, "recipient": "0722", "status": "3", "statusDescription": "Delivered"}]}',
+     '[{"messageid": "5", "recipient": "0722", "status": 3, "description": "Delivered"}]',
+     '{"messageId": "5", "recipient": "0722", "status": 3, "statusDescription": "Delivered"}',
+     "<dlr><messageId>5</messageId><recipient>0722</recipient><status>3</status>"
+     "<statusDescription>Delivered</statusDescription></dlr>"],
+)  # fmt: skip
+def test_a_delivery_report_in_each_form(body: str) -> None:
+    (report,) = read("deliveryreport", body)
+    assert report == DeliveryReport("5", "3", "Delivered", "0722")
+    assert report.delivered
+
+
+@pytest.mark.parametrize("status", ["4", "DELIVRD", "03", "3.0", "delivered", ""])
+def test_another_code_is_kept_as_it_came(status: str) -> None:
+    (report,) = read("deliveryreport", json.dumps({"messageId": "5", "status": status}))
+    assert (report.status, report.delivered) == (status, False)
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "{}", '{"message": []}', "3", "Delivered", '{"status": 3}', '{"messageId": "5"}']
+)
+def test_nothing_else_is_a_delivery_report(body: str) -> None:
+    assert isinstance(failed("deliveryreport", body), ReplyError)
+
+
+# Failures in words
+
+WORDS: list[tuple[str, type[ServiceError]]] = [
+    ("Error 100: Authentication Failure", AuthenticationError),
+    ("Authentication failure", AuthenticationError),
+    ("Athentication failure", AuthenticationError),
+    ("ATHENTICATION FAILURE", AuthenticationError),
+    ("authentication Failed.", AuthenticationError),
+    ("Authentication failure.", AuthenticationError),
+    ("Insufficient Balance", InsufficientBalance),
+    ("insufficient balance!", InsufficientBalance),
+    ("Invalid sender ID", InvalidSenderId),
+    ("invalid senderId", InvalidSenderId),
+    ("You are not Authorized to make this transaction", NotAuthorized),
+    ("you are not authorised to make this transaction.", NotAuthorized),
+    ("Kindly Contact Providers for help", ContactProvider),
+    ("indly Contact Providers for help", ContactProvider),
+    ("kindly contact provider for help", ContactProvider),
+    ("Failed to top up bob account", TopUpFailed),
+    ("failed to topup Insufficient Balance account", TopUpFailed),
+    ("Failed to top up Athentication failure account", TopUpFailed),
+    ("Top up not Successful", TopUpFailed),
+    ("top up not successful.", TopUpFailed),
+    ("Failed to deduct your account", TopUpFailed),
+    ("failed to deduct your account", TopUpFailed),
+    ("internal service error", ServerError),
+    ("Internal Service Error.", ServerError),
+]
+ENVELOPES = [
+    "{0}", " {0}\r\n", '"{0}"', '{{"error": "{0}"}}', '{{"message": "{0}"}}', '{{"status": "{0}"}}',
+    '{{"Error": "{0}"}}', '{{"status": 400, "message": "{0}"}}', '{{"status": 7, "statusDescription": "{0}"}}',
+    '{{"message": {{"error": "{0}"}}}}', '[{{"status": "{0}"}}]',
+    '{{"message": [{{"status": 7, "statusDescription": "{0}"}}]}}', '["{0}"]', "<e>{0}</e>", "<error>{0}</error>",
+    "<r><error>{0}</error></r>", "<r><status>7</status><statusDescription>{0}</statusDescription></r>",
+    '<?xml version="1.0"?><r xmlns="urn:x"><message>{0}</message></r>',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "kind"), WORDS)
+@pytest.mark.parametrize("envelope", ENVELOPES)
+def test_a_documented_failure_is_known_in_any_form_at_any_status(
+    text: str, kind: type[ServiceError], envelope: str
+) -> None:
+    body = envelope.format(text)
+    for operation in CALLS:
+        for status in (200, 302, 403, 500):
+            error = failed(operation, body, status)
+            assert isinstance(error, kind), (operation, status)
+            assert (error.text, error.status) == (text, status)
+            assert isinstance(error, OutcomeUnknown) == (operation in MOVING and kind is ServerError)
+
+
+@pytest.mark.parametrize(("text", "kind"), WORDS)
+def test_the_words_of_a_failure_are_known(text: str, kind: type[ServiceError]) -> None:
+    assert failure_kind(text) is kind
+    assert failure_text(kind("x", text=text)) == text
+    assert failure_kind(failure_text(kind("x"))) is kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ok", "successful", "Successful Top up of 5 SMS to bob", "Thank you, authenticated", "balance", "50",
+     "User exists.", "x" * 10_000 + " Insufficient Balance"],
+)  # fmt: skip
+def test_other_words_are_no_documented_failure(text: str) -> None:
+    assert failure_kind(text) is None
+
+
+def test_a_success_that_names_an_account_like_a_failure_is_one() -> None:
+    call = SubAccountTopUp("u", "Insufficient Balance", 5)
+    told = decode_reply(call, response("Successful Top up of 5 SMS to Insufficient Balance"))
+    assert told == TopUp("Insufficient Balance", 5)
+    accounts = '[{"smsBalance": "1", "subUserName": "Authentication failure"}]'
+    assert read("subusers", accounts) == [SubUser("Authentication failure", 1)]
+
+
+def test_a_failure_without_a_service_class_keeps_text_and_body() -> None:
+    error = failed("balance", '{"message": "The moon is full"}', 418)
+    assert isinstance(error, UnrecognisedFailure)
+    assert (error.text, error.body, error.status) == ("The moon is full", '{"message": "The moon is full"}', 418)
+    assert "The moon is full" in str(error)
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_by_status_where_the_words_say_nothing(operation: str) -> None:
+    assert isinstance(failed(operation, "", 401), AuthenticationError)
+    for status in (500, 502, 503, 599):
+        for body in ("", "<html>Bad Gateway</html>", "upstream timed out", '{"error": "timeout"}'):
+            assert isinstance(failed(operation, body, status), ServerError)
+
+
+# What is unclear
+
+TOMCAT = (
+    '<!doctype html><html lang="en"><head><title>HTTP Status 404 \u2013 Not Found</title></head>'
+    "<body><h1>HTTP Status 404 \u2013 Not Found</h1><p>Insufficient Balance</p></body></html>"
+)
+UNCLEAR: dict[str, str | bytes] = {
+    "empty": "",
+    "blank": " \r\n\t",
+    "null": "null",
+    "object": "{}",
+    "empty envelope": '{"message": []}',
+    "unknown JSON": '{"a": {"b": [1, 2.5, null]}}',
+    "Tomcat": TOMCAT,
+    "HTML": "<HTML><body>Welcome</body>",
+    "XHTML": '<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "x.dtd"><html/>',
+    "cut JSON": '{"message": [{"messageId": "490',
+    "cut list": '[{"messageId": "12345", "status": "succ',
+    "cut XML": "<clients><client><clientUserName>a",
+    "cut text": "Succ",
+    "noise": b"\x00\xff\x8b{]<" * 8,
+    "bad UTF-8": b"\xc3\x28\xa0\xa1",
+    "UTF-16 XML": "<balance>50</balance>".encode("utf-16"),
+    "NUL": "50\0",
+    "long text": "x" * 5000,
+    "true": "true",
+}
+
+
+@pytest.mark.parametrize("name", UNCLEAR)
+@pytest.mark.parametrize("operation", CALLS)
+def test_what_is_unclear_keeps_its_body_and_tells_who_may_have_acted(name: str, operation: str) -> None:
+    body = UNCLEAR[name]
+    for status in STATUSES:
+        error = failed(operation, body, status)
+        assert isinstance(error, (ReplyError, ServiceError))
+        acted = status < 300 or status >= 500
+        assert isinstance(error, OutcomeUnknown) == (operation in MOVING and acted), status
+        if status < 300:
+            assert isinstance(error, ReplyError)
+            assert (error.body, error.status) == (response(body).text(), status)
+        if isinstance(error, OutcomeUnknown):
+            assert error.operation == operation
+
+
+def test_an_error_of_a_long_body_says_it_in_short() -> None:
+    error = failed("balance", "x" * 5000)
+    assert isinstance(error, ReplyError)
+    assert len(error.body) == 5000
+    assert len(str(error)) < 400
+
+
+def test_a_page_of_html_at_404_says_its_status() -> None:
+    assert "HTTP 404" in str(failed("balance", TOMCAT, 404))
+
+
+def test_what_an_error_keeps_is_cleaned_of_secrets() -> None:
+    secret = Secret("canary/71f3")
+    request = Request("GET", "http://host", secrets=(secret,))
+    path = "/mspaceservice/wr/sms/balance/username=u/password=canary%2F71f3"
+    for body in (
+        f"no such path: {path}",
+        json.dumps({"error": "bad request", "path": path}),
+        json.dumps({"message": "canary/71f3 is wrong"}),
+        f"<html>{path} canary/71f3</html>",
+        f"<error>{path}</error>",
+        "canary/71f3",
+        "Authentication failure for canary/71f3",
+    ):
+        for status in (200, 404, 500):
+            with pytest.raises(MSpaceError) as raised:
+                decode_reply(Balance("u"), response(body, status), request.redact)
+            shown = f"{raised.value} {raised.value!r} {vars(raised.value)} {pickle.dumps(raised.value)!r}"
+            assert "71f3" not in shown
+    with pytest.raises(ReplyError) as by_key:
+        decode_reply(Balance("u"), response(f"no such path: {path}"))
+    assert "71f3" not in f"{by_key.value!r} {vars(by_key.value)}"
+
+
+# Documents as they stand
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "document"),
+    [
+        ('{"a": 1}', dict, {"a": 1}),
+        ('[{"a": 1}]', list, [{"a": 1}]),
+        ("[]", list, []),
+        ("\ufeff{}", dict, {}),
+        ("<r><a>1</a><b/></r>", dict, {"a": "1", "b": ""}),
+        ("<r><e><a>1</a></e><e/></r>", list, [{"a": "1"}, {}]),
+    ],
+)
+def test_a_document_as_it_stands(body: str, kind: type, document: object) -> None:
+    assert decode_document(CALLS["subusers"], response(body), kind) == document
+
+
+def test_the_root_of_an_xml_document() -> None:
+    root = decode_document(CALLS["subusers"], response(b'<?xml version="1.0"?>\n<r><a>1</a></r>'), Element)
+    assert [(leaf.tag, leaf.text) for leaf in root.iter()] == [("r", None), ("a", "1")]
+
+
+@pytest.mark.parametrize("kind", [dict, list, Element])
+@pytest.mark.parametrize("operation", ["sendtext", "subusers"])
+@pytest.mark.parametrize("body", ["", "50", "<!doctype html><html></html>", "{", "<r>", '"x"', *UNSAFE_XML.values()])
+def test_what_is_no_document_is_an_error(kind: type, operation: str, body: str) -> None:
+    with pytest.raises(MSpaceError) as raised:
+        decode_document(CALLS[operation], response(body), kind)
+    assert isinstance(raised.value, OutcomeUnknown) == (operation in MOVING)
+
+
+@pytest.mark.parametrize("kind", [dict, list, Element])
+@pytest.mark.parametrize(("text", "failure"), WORDS[:8])
+def test_a_failure_that_is_no_document_is_told_as_such(kind: type, text: str, failure: type[ServiceError]) -> None:
+    with pytest.raises(failure):
+        decode_document(CALLS["subusers"], response(text), kind)
+
+
+# Bodies that mean no good
+
+
+@pytest.mark.parametrize("operation", CALLS)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
+@given(
+    body=hostile_bodies(),
+    status=st.sampled_from(STATUSES),
+    content_type=st.sampled_from(
+        [
+            "",
+            "text/plain",
+            "application/json;charset=utf-16",
+            "application/xml;charset=latin-1",
+            "text/html;charset=?",
+            "x",
+        ]
+    ),
+)
+def test_any_body_is_read_or_told_as_one_of_our_errors(
+    operation: str, body: bytes, status: int, content_type: str
+) -> None:
+    check_hostile(operation, response(body, status, content_type))
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_thousands_of_bodies_that_were_tampered_with(operation: str) -> None:
+    chance = random.Random(f"tampering with {operation}")  # noqa: S311  # the same bodies on each run, not a secret
+    for _ in range(1_500):
+        check_hostile(operation, response(tampered(chance), chance.choice(STATUSES)))
+
+
+TAMPERING = [
+    b"", b'"', b"{", b"[", b"]", b"<", b"</", b"&#0;", b"&x;", b"\\", b",", b"null", b"1e999", b"-", b"\xff",
+    b"\xed\xa0\x80", b"\0", b"<!DOCTYPE a>", b"<![CDATA[", b"111", b"error",
+]  # fmt: skip
+
+
+def tampered(chance: random.Random) -> bytes:
+    """A reply that is known, with some of its bytes lost, doubled, or changed for others."""
+    body = bytearray(chance.choice(KNOWN_BODIES))
+    for _ in range(chance.randint(1, 6)):
+        start = chance.randrange(len(body) + 1)
+        end = start + chance.choice((0, 1, 1, 2, 8, 40))
+        body[start:end] = chance.choice((chance.randbytes(2), bytes(body[start:end]) * 2, *TAMPERING))
+    return bytes(body)
+
+
+def check_hostile(operation: str, reply: Response) -> None:
+    error: MSpaceError | None = None
+    try:
+        decode_reply(CALLS[operation], reply)
+    except MSpaceError as raised:
+        error = raised
+    if error is None:
+        # Nothing but a message that was refused is read where the status says that it failed.
+        assert reply.status < 300 or (operation == "sendtext" and reply.status < 500)
+    else:
+        assert isinstance(error, (ReplyError, ServiceError))
+        assert error.__context__ is None
+        assert operation in MOVING or not isinstance(error, OutcomeUnknown)
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301  # what we have just pickled
+    for kind in (dict, list, Element):
+        with contextlib.suppress(MSpaceError):
+            document: object = decode_document(CALLS[operation], reply, kind)  # type: ignore[arg-type]  # as mypy joins them
+            assert isinstance(document, kind)
+
+
+BIG: dict[str, tuple[str, str, str, str]] = {
+    "deep JSON lists": ("", "[", "]", ""),
+    "deep JSON objects": ("", '{"message":', "}", ""),
+    "deep XML": ("", "<a>", "</a>", ""),
+    "deep XML that does not end": ("", "<a>", "", ""),
+    "many XML elements": ("<a>", "<b/>", "", "</a>"),
+    "many XML records": ("<a>", "<b><smsBalance/></b>", "", "</a>"),
+    "many XML attributes": ("<a>", "<b c=''/>", "", "</a>"),
+    "many JSON records": ("[", '{"":1},', "", "{}]"),
+    "many empty JSON records": ("[", "{},", "", "{}]"),
+    "many JSON lists": ("[", "[],", "", "[]]"),
+    "many JSON texts": ("[", '"ab",', "", '"a"]'),
+    "many errors": ("[", '{"error":"a"},', "", "{}]"),
+    "a long number": ("", "9", "", ""),
+    "a long JSON number": ("[", "9", "", "]"),
+    "a long JSON fraction": ("[0.", "9", "", "]"),
+    "a long text": ("", "a", "", ""),
+    "a long JSON text": ('"', "a", "", '"'),
+    "a long XML text": ("<a>", "&lt;", "", "</a>"),
+    "spaces": ("", " ", "", ""),
+    "quotes": ("", '"', "", ""),
+    "angles": ("", "<", "", ""),
+    "failures": ("", "failed to top ", "", ""),
+    "successes": ("", "successful top up of ", "", ""),
+    "passwords in a path": ("", "password=/senderid", "", ""),
+    "passwords in quotes": ("", "password:'", "", ""),
+    "password and spaces": ("password", " ", "", ""),
+}
+"""How each begins, what it repeats, what it repeats as often after that, and how it ends."""
+
+
+def big(name: str, size: int) -> bytes:
+    beginning, repeated, closing, end = BIG[name]
+    times = (size - len(beginning) - len(end)) // len(repeated + closing)
+    return f"{beginning}{repeated * times}{closing * times}{end}".encode()
+
+
+def check_time(body: bytes, content_type: str = "") -> None:
+    began = time.process_time()
+    with pytest.raises(MSpaceError):
+        read("sendtext", body, 200, content_type)
+    # About a second at most on a machine of these years; what is quadratic takes minutes.
+    assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize("name", BIG)
+def test_a_big_body_takes_little_time(name: str) -> None:
+    check_time(big(name, MIB))
+
+
+@pytest.mark.parametrize("name", UNSAFE_XML)
+def test_xml_that_grows_takes_little_time(name: str) -> None:
+    check_time(UNSAFE_XML[name].encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "charset"),
+    [
+        (b"a-" + b"b" * 20_000, "punycode"),
+        (b"+" * MIB, "utf-7"),
+        ("[{}]".encode("utf-16") * 100_000, "utf-16"),
+        (bytes(range(256)) * 4096, "utf-8"),
+    ],
+    ids=["punycode", "utf-7", "utf-16", "noise"],
+)
+def test_no_charset_takes_much_time(body: bytes, charset: str) -> None:
+    check_time(body, f"text/plain;charset={charset}")
+
+
+@pytest.mark.parametrize("name", [name for name in BIG if name.startswith(("deep", "many"))])
+def test_a_big_body_takes_little_memory(name: str) -> None:
+    # A quarter of the largest reply, as tracing is slow, and so a quarter of the 60 MB that it may take.
+    body = big(name, MIB // 4)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MSpaceError):
+            read("subusers", body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 15e6
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "iso-8859-1", "utf-16", "klingon", "idna", "unicode_escape", "hex", "undefined"]
+)
+def test_an_encoding_that_xml_names_does_no_harm(encoding: str) -> None:
+    body = f'<?xml version="1.0" encoding="{encoding}"?><balance>50</balance>'.encode()
+    try:
+        assert read("balance", body) == 50
+    except ReplyError:
+        assert encoding not in ("utf-8", "iso-8859-1")
+
+
+def test_every_class_that_words_can_tell_is_reached() -> None:
+    reached = {kind for _, kind in WORDS} | {UnrecognisedFailure}
+    services = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ServiceError)]
+    assert reached == set(services) - {ServiceError}
+
+
+def test_a_login_and_a_balance_are_never_unknown() -> None:
+    for call in (Login("u"), Balance("u")):
+        with pytest.raises(ServiceError) as raised:
+            decode_reply(call, response("internal service error", 500))
+        assert not isinstance(raised.value, OutcomeUnknown)
