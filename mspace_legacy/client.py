@@ -234,7 +234,7 @@ class Client:
         :raises OutcomeUnknown: it may have been sent. It was not repeated.
 
         Where the send took several requests and one of them failed, the error's `result` tells what became of
-        each recipient; those behind the failure are `not sent`.
+        each recipient; those behind the failure are `not sent`. So does that of a `KeyboardInterrupt`.
         """
         _text("sender_id", sender_id)
         segments = sms.segments(_text("message", message)).count
@@ -245,11 +245,11 @@ class Client:
         for part, request in requests:
             try:
                 messages = self._answer(part, request)
-            except MSpaceError as error:
+            except (MSpaceError, KeyboardInterrupt) as error:
                 outcome, words = _told(error)
                 done += [SentMessage("", outcome, number, description=words) for number in part.recipients]
                 done += [SentMessage("", Outcome.NOT_SENT, number) for number in numbers[len(done) :]]
-                error.result = SendResult(tuple(done), segments)
+                vars(error)["result"] = SendResult(tuple(done), segments)
                 raise
             done += self._matched(part.recipients, messages)
         return SendResult(tuple(done), segments)
@@ -303,9 +303,9 @@ class Client:
 _UNTOLD = SentMessage("", Outcome.UNKNOWN, description="the reply does not tell")
 
 
-def _told(error: MSpaceError) -> tuple[Outcome, str]:
+def _told(error: MSpaceError | KeyboardInterrupt) -> tuple[Outcome, str]:
     """What an error tells of the recipients of the request that it ended."""
-    if isinstance(error, OutcomeUnknown):
+    if isinstance(error, (OutcomeUnknown, KeyboardInterrupt)):
         return Outcome.UNKNOWN, ""
     if isinstance(error, ServiceError):
         return Outcome.REJECTED, error.text

@@ -58,6 +58,9 @@ class _Discreet(logging.Filter):
 _connection_log = logging.getLogger("mspace_legacy.server.connection")
 _connection_log.addFilter(_Discreet())
 
+# waitress warns of each request that waits for a thread; without a handler, Python would print that.
+logging.getLogger("waitress.queue").addHandler(logging.NullHandler())
+
 
 class _Task(WSGITask):
     """Lets the application reach the connection, to break it where that is the answer."""

@@ -416,6 +416,20 @@ def test_a_part_that_could_not_be_sent() -> None:
     assert [str(message.outcome) for message in caught.value.result.messages] == ["accepted", "not sent", "not sent"]
 
 
+def test_an_interruption_tells_what_the_parts_before_it_did() -> None:
+    class Interrupted(Recorder):
+        def handle(self, request: Request) -> Response:
+            if self.requests:
+                raise KeyboardInterrupt
+            return super().handle(request)
+
+    client = MAKERS["json"]("http://x", transport=Interrupted(Emulator()), recipients_per_request=1)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        client.send_text("MSPACE", numbers(3), "hi")
+    result = vars(caught.value)["result"]
+    assert [str(message.outcome) for message in result.messages] == ["accepted", "unknown", "not sent"]
+
+
 NOT_KNOWN: dict[str, Answer] = {
     "closed": close,
     "reset": reset,

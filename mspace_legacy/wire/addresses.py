@@ -10,6 +10,8 @@ from mspace_legacy.secrets import redact
 
 __all__ = ["service_url"]
 
+_APIS = ("/mspaceservice", "/smsapi")
+
 _UNSAFE = re.compile(r"[^!-~]|[<>\"{}|\\^`]")
 
 
@@ -37,6 +39,9 @@ def service_url(url: str, path: str, *, name: str) -> str:
         raise InvalidInput(f"{name} {shown!r} has a query or a fragment: leave out what follows '?' or '#'")
     if _UNSAFE.search(url):
         raise InvalidInput(f"{name} {shown!r} holds a character that a URL can't: percent-encode it")
+    other = next((api for api in _APIS if api in parts.path and not path.startswith(api)), None)
+    if other:
+        raise InvalidInput(f"{name} {shown!r} is the address of the other API, {other}: here it is that of {path}")
     host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
     prefix = parts.path.rstrip("/")
     origin = f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")

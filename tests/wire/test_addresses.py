@@ -92,3 +92,12 @@ def test_a_secret_in_a_base_url_is_not_shown(written: str) -> None:
 def test_the_refusal_says_what_to_write() -> None:
     with pytest.raises(InvalidInput, match=re.escape("write 'http://host' or 'https://host:port'")):
         service_url("host", "/path", name="main_url")
+
+
+def test_the_address_of_the_other_api_is_refused() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"base_url 'http://host/mspaceservice/wr/sms' is the address of the other API"
+    ):
+        service_url("http://host/mspaceservice/wr/sms", "/smsapi/v2", name="base_url")
+    with pytest.raises(InvalidInput, match="of the other API, /smsapi"):
+        service_url("https://host/smsapi/v2/", "/mspaceservice/wr/sms", name="main_url")

@@ -1,0 +1,42 @@
+"""The command line, `mspace-legacy`: how it is started, and its exit codes. Nothing else imports it.
+
+Exit codes of every command:
+
+- 0: done
+- 1: failure: the service refused, there was no connection, some recipients were rejected, or the answer was no
+- 2: wrong usage; nothing was sent
+- 3: outcome unknown: the service may have acted, for one recipient at least
+- 130: interrupted; where the service may have acted by then, the message says so
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "OUTCOME_UNKNOWN", "WRONG_USAGE", "main"]
+
+DONE = 0
+FAILED = 1
+WRONG_USAGE = 2
+OUTCOME_UNKNOWN = 3
+INTERRUPTED = 130
+
+_PACKAGES_OF_THE_EXTRA = frozenset(("click", "rich", "waitress", "tomli"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code.
+
+    :param arguments: those of the process by default, without the program's name.
+    """
+    try:
+        from mspace_legacy.cli.group import run
+
+        return run(sys.argv[1:] if arguments is None else arguments)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _PACKAGES_OF_THE_EXTRA:
+            raise
+    print(f"mspace-legacy: {missing} is not installed: pip install 'mspace_legacy[cli]'", file=sys.stderr)
+    return WRONG_USAGE

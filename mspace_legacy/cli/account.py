@@ -1,0 +1,204 @@
+"""The commands of an account: what `Client` does, from the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+
+from mspace_legacy import sms
+from mspace_legacy.cli import DONE, FAILED
+from mspace_legacy.cli.output import (
+    Interrupted,
+    ask,
+    code_of,
+    must_be_able_to_ask,
+    result_document,
+    show,
+    show_error,
+    show_json,
+    show_result,
+    show_table,
+    yes_option,
+)
+from mspace_legacy.cli.settings import Settings, account_command
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.models import ResellerClient, SubUser
+
+__all__ = ["balance", "clients", "login", "report", "send", "subusers", "topup"]
+
+_ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}
+
+
+@click.command()
+@account_command
+def balance(settings: Settings) -> int:
+    """Show how many credits the account has."""
+    with settings.client() as client:
+        credits_left = client.balance()
+    if settings.as_json:
+        show_json({"username": settings.username, "balance": credits_left})
+    else:
+        show(f"{settings.username}: {credits_left} credits")
+    return DONE
+
+
+@click.command()
+@account_command
+def login(settings: Settings) -> int:
+    """Check user name and password (legacy API only). A wrong one is a failure, exit code 1."""
+    with settings.client(only="legacy") as client:
+        is_right = client.login()
+    if settings.as_json:
+        show_json({"username": settings.username, "login": is_right})
+    else:
+        show(f"{settings.username}: user name and password are {'right' if is_right else 'wrong'}")
+    return DONE if is_right else FAILED
+
+
+@click.command()
+@click.argument("sender_id")
+@click.argument("recipients")
+@click.argument("message")
+@yes_option
+@account_command
+def send(settings: Settings, sender_id: str, recipients: str, message: str, yes: bool) -> int:
+    """Send a message to one number or several.
+
+    RECIPIENTS are numbers with commas between them. A MESSAGE of '-' is read from standard input, as UTF-8, without
+    the newline at its end; one that begins with a hyphen goes behind '--'. Before anything is sent it shows what it
+    will cost, and asks.
+    """
+    if not yes:
+        must_be_able_to_ask()
+    if message == "-":
+        message = _standard_input()
+    if not sender_id or not message:
+        raise InvalidInput(f"the {'message' if sender_id else 'sender id'} is empty")
+    numbers = settings.recipients(recipients)
+    segments = sms.segments(message)
+    with settings.client() as client:
+        if not (yes and settings.as_json):
+            show_table(
+                ("sender id", "encoding", "segments", "recipients", "cost in credits"),
+                [
+                    (
+                        sender_id,
+                        _ENCODINGS[segments.encoding],
+                        len(segments),
+                        len(numbers),
+                        len(segments) * len(numbers),
+                    )
+                ],
+                stderr=not yes,
+            )
+        if not yes and not ask("Send it?"):
+            return _answered_no(settings)
+        with _interruption_told("sendtext"):
+            result = client.send_text(sender_id, numbers, message)
+    if settings.as_json:
+        show_json({"encoding": segments.encoding, **result_document(result)})
+    else:
+        show_result(result)
+    return code_of(result)
+
+
+@click.command()
+@click.argument("message_id")
+@account_command
+def report(settings: Settings, message_id: str) -> int:
+    """Show what became of a message (v2 only). Exit code 0 if there is a report, whatever it says."""
+    with settings.client(only="v2") as client:
+        told = client.delivery_report(message_id)
+    if settings.as_json:
+        show_json({**asdict(told), "delivered": told.delivered})
+    else:
+        show_table(
+            ("message id", "number", "status", "words", "delivered"),
+            [(told.message_id, told.recipient, told.status, told.description, "yes" if told.delivered else "no")],
+        )
+    return DONE
+
+
+@click.command()
+@account_command
+def subusers(settings: Settings) -> int:
+    """List the sub-accounts and their balances."""
+    with settings.client() as client:
+        return _show_accounts(settings, "sub_users", client.sub_users())
+
+
+@click.command()
+@account_command
+def clients(settings: Settings) -> int:
+    """List the reseller's clients and their balances."""
+    with settings.client() as client:
+        return _show_accounts(settings, "clients", client.reseller_clients())
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["sub-account", "client"]), metavar="{sub-account|client}")
+@click.argument("name")
+@click.argument("count", type=click.IntRange(min=1))
+@yes_option
+@account_command
+def topup(settings: Settings, kind: str, name: str, count: int, yes: bool) -> int:
+    """Move credits to a sub-account or a client.
+
+    COUNT credits go to NAME, a sub-account of the account or a client of the reseller. It asks before it acts.
+    """
+    if not yes:
+        must_be_able_to_ask()
+    if not name:
+        raise InvalidInput("the name is empty")
+    with settings.client() as client:
+        if not yes and not ask(f"Move {count} credits from {settings.username} to the {kind} {name}?"):
+            return _answered_no(settings)
+        if kind == "client":
+            with _interruption_told("resellerclienttopup"):
+                made = client.top_up_reseller_client(name, count)
+        else:
+            with _interruption_told("subacctopup"):
+                made = client.top_up_sub_account(name, count)
+    if settings.as_json:
+        show_json(asdict(made))
+    else:
+        show(f"{made.count} credits moved to {made.name}")
+    return DONE
+
+
+def _show_accounts(settings: Settings, member: str, accounts: Iterable[SubUser | ResellerClient]) -> int:
+    if settings.as_json:
+        show_json({member: [asdict(account) for account in accounts]})
+    else:
+        show_table(("name", "credits"), [(account.name, account.sms_balance) for account in accounts])
+    return DONE
+
+
+def _answered_no(settings: Settings) -> int:
+    show_error("AnsweredNo", "you did not say yes: nothing was sent", FAILED, as_json=settings.as_json)
+    return FAILED
+
+
+def _standard_input() -> str:
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        pass
+    raise InvalidInput("the message on standard input is not UTF-8")
+
+
+@contextmanager
+def _interruption_told(operation: str) -> Iterator[None]:
+    try:
+        yield
+        return
+    except KeyboardInterrupt as interrupt:
+        error = Interrupted(f"{operation}: interrupted before the reply was there")
+        error.operation = operation
+        error.result = getattr(interrupt, "result", None)
+    raise error

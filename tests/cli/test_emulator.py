@@ -1,0 +1,110 @@
+"""The emulator in the foreground: what it tells, what it answers, and how it stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mspace_legacy import Client, MSpaceClient
+from mspace_legacy.cli import main
+from mspace_legacy.errors import OutcomeUnknown
+from tests.cli.process import start
+
+API_KEY = "demo-api-key-".ljust(128, "0")
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """The emulator in a process, and what it told as JSON."""
+    with start("emulator", "--json", *arguments) as process:
+        try:
+            assert process.stdout is not None
+            text = ""
+            while not text.endswith("\n}\n"):
+                line = process.stdout.readline()
+                assert line, "it ended"
+                text += line
+            yield process, json.loads(text)
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_tells_where_it_is_and_stops_when_told(number: signal.Signals) -> None:
+    with start("emulator") as process:
+        assert process.stdout is not None
+        told = dict(process.stdout.readline().rsplit(maxsplit=1) for _ in range(3))
+        with MSpaceClient(told["legacy main_url"]) as client:
+            assert client.getBalance(told["user name"], "demo-password") == "1000"
+        with Client.v2("demo", API_KEY, base_url=told["v2 base_url"]) as v2:
+            assert v2.balance() == 1000
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert told["legacy main_url"].startswith("http://127.0.0.1:")
+    assert told["legacy main_url"].endswith("/mspaceservice/wr/sms")
+    assert told["v2 base_url"].endswith("/smsapi/v2")
+
+
+def test_requests_that_wait_for_a_thread_are_no_warning() -> None:
+    with start("emulator", "--fault", "balance=delay:0.2") as process:
+        assert process.stdout is not None
+        main_url = process.stdout.readline().split()[-1]
+        # More at once than the server has threads.
+        with MSpaceClient(main_url) as client, ThreadPoolExecutor(20) as pool:
+            balances = list(pool.map(lambda _: client.getBalance("demo", "demo-password"), range(20)))
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    assert balances == ["1000"] * 20
+    assert (process.returncode, err) == (0, "")
+
+
+def test_accounts_ledger_and_faults_are_as_given(tmp_path: Path) -> None:
+    accounts = tmp_path / "accounts.toml"
+    accounts.write_text(
+        '[[account]]\nusername = "shop"\npassword = "pw"\napi_key = "k"\nbalance = 7\nsender_ids = ["SHOP"]\n'
+    )
+    given = ("--accounts", str(accounts), "--file", str(tmp_path / "ledger.sqlite"), "--delivery-delay", "0")
+    with running(*given, "--fault", "sendtext=reset-after", "--fault", "login=fail:internal service error") as (
+        _,
+        told,
+    ):
+        assert told["usernames"] == ["shop"]
+        with Client.legacy(told["main_url"], "shop", "pw") as client:
+            assert client.balance() == 7
+            with pytest.raises(OutcomeUnknown):
+                client.send_text("SHOP", "254722000001", "Hello")
+        with MSpaceClient(told["main_url"]) as jar:
+            assert jar.login_TEXT("shop", "pw") == "internal service error"
+    with running(*given) as (_, told), Client.v2("shop", "k", base_url=told["base_url"]) as client:
+        assert client.balance() == 6, "the file kept what was spent"
+        sent = client.send_text("SHOP", "254722000001", "Hello")
+        assert client.delivery_report(sent.messages[0].message_id).delivered, "without the delay it is delivered"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--fault", "nonsense"], "nonsense"),
+        (["--fault", "nonsense=html"], "nonsense"),
+        (["--accounts", "no-such-file.toml"], "no-such-file.toml"),
+        (["--file", "no-such-folder/ledger.sqlite"], "no-such-folder/ledger.sqlite"),
+        (["--host", "192.0.2.1"], "192.0.2.1"),
+        (["--port", "65536"], "65536"),
+        (["--delivery-delay", "-1"], "-1"),
+    ],
+)
+def test_a_wrong_setting_is_told(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["emulator", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert told in err
+    assert 1 <= len(err.splitlines()) <= 2
+    assert out == ""
