@@ -119,6 +119,9 @@ def _any_spelling(value: str) -> re.Pattern[str]:
 
 
 def _spelt(character: str) -> str:
+    if character.isascii() and character.isalnum():
+        # Nobody escapes these, and most secrets are of nothing else.
+        return character
     code = ord(character)
     in_utf8 = character.encode("utf-8", "surrogatepass")
     in_utf16 = character.encode("utf-16-be", "surrogatepass").hex()

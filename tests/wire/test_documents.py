@@ -44,7 +44,7 @@ def test_xml_with_a_dtd_or_an_entity_is_not_read(name: str) -> None:
     began = time.monotonic()
     with pytest.raises(Unreadable, match="not XML that is safe to read") as raised:
         parse_xml(UNSAFE_XML[name].encode())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert raised.value.__context__ is None
 
 
@@ -82,7 +82,7 @@ def test_what_is_no_json_is_told_so(text: str) -> None:
     began = time.monotonic()
     with pytest.raises(Unreadable, match=r"^not JSON") as raised:
         parse_json(text)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert raised.value.__context__ is None
 
 

@@ -71,8 +71,8 @@ def test_a_charset_that_is_none_for_a_body_does_no_harm(charset: str, body: byte
 def test_no_charset_makes_reading_slow() -> None:
     # Python knows codecs, such as punycode, whose time grows with the square of the length.
     began = time.monotonic()
-    Response(200, b"a-" + b"b" * 30_000, (("Content-Type", "text/plain;charset=punycode"),)).text()
-    assert time.monotonic() - began < 0.2
+    Response(200, b"a-" + b"b" * 200_000, (("Content-Type", "text/plain;charset=punycode"),)).text()
+    assert time.monotonic() - began < 4
 
 
 @given(st.binary(max_size=50), st.text(max_size=20))
