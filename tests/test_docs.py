@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from mspace_legacy.emulator import Emulator, Ledger
-from mspace_legacy.emulator.accounts import DEMO_ACCOUNTS
+from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger, load_accounts
+from mspace_legacy.emulator.faults import FaultKind
 from mspace_legacy.server import Server
+
+pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "MIGRATION.md"]
@@ -39,8 +42,31 @@ def test_python_blocks_run(page: str, block: str, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("MSPACE_API_KEY", DEMO_ACCOUNTS[0].api_key.reveal())
         names: dict[str, Any] = {"__name__": "__main__"}
         exec(compile(block, page, "exec"), names)  # noqa: S102  # our own documentation
-        tests = [value for name, value in names.items() if name.startswith("test_")]
-        assert not tests or "mspace_emulator" in block
+
+
+def test_the_tests_in_the_readme_pass(pytester: pytest.Pytester) -> None:
+    """As whoever copies them into a file would run them."""
+    tests = [block for block in blocks("README.md", "python") if "def test_" in block]
+    assert len(tests) == 2
+    for number, block in enumerate(tests):
+        pytester.makepyfile(**{f"test_readme_{number}": block})
+    plugin = () if is_installed() else ("-p", "mspace_legacy.testing.plugin")
+    pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
+def is_installed() -> bool:
+    return any(point.name == "mspace_legacy" for point in entry_points(group="pytest11"))
+
+
+def test_the_accounts_in_the_readme_are_read(tmp_path: Path) -> None:
+    (block,) = blocks("README.md", "toml")
+    (tmp_path / "accounts.toml").write_text(block, "utf-8")
+    assert [account.username for account in load_accounts(tmp_path / "accounts.toml")] == ["shop", "branch"]
+
+
+@pytest.mark.parametrize("kind", get_args(FaultKind))
+def test_every_fault_is_in_the_readme(kind: str) -> None:
+    assert re.search(rf"`{kind}[:`]", text_of("README.md"))
 
 
 def test_ci_runs_the_command_of_the_readme() -> None:
