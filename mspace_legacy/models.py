@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
-from mspace_legacy.errors import InvalidInput
-
 __all__ = [
     "CALLS",
     "Balance",
@@ -262,10 +260,3 @@ CALLS: dict[str, type[Call[object]]] = {
     )
 }  # fmt: skip
 """The call of each operation, by its name on the wire."""
-
-
-def known_operation(name: str) -> str:
-    """`name`, if there is an operation of that name; else `InvalidInput` that lists what there is."""
-    if name not in CALLS:
-        raise InvalidInput(f"operation {name!r} is not known: there are {', '.join(CALLS)}")
-    return name

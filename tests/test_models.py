@@ -8,7 +8,6 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass
 import pytest
 
 from mspace_legacy import models
-from mspace_legacy.errors import InvalidInput
 from mspace_legacy.models import (
     CALLS,
     Balance,
@@ -21,7 +20,6 @@ from mspace_legacy.models import (
     SubAccountTopUp,
     SubUser,
     TopUp,
-    known_operation,
 )
 
 
@@ -32,7 +30,6 @@ def test_there_is_a_call_for_each_documented_operation() -> None:
     ]  # fmt: skip
     for name, kind in CALLS.items():
         assert kind.operation == name
-        assert known_operation(name) == name
         assert next(field.name for field in fields(kind)) == "username"
 
 
@@ -40,12 +37,6 @@ def test_only_sends_and_top_ups_are_not_repeatable() -> None:
     assert sorted(name for name, kind in CALLS.items() if not kind.repeatable) == [
         "resellerclienttopup", "sendtext", "subacctopup",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ["", "Balance", "send", "*"])
-def test_an_operation_that_is_none_is_told_what_there_is(name: str) -> None:
-    with pytest.raises(InvalidInput, match="balance, sendtext, deliveryreport"):
-        known_operation(name)
 
 
 @pytest.mark.parametrize("name", models.__all__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from mspace_legacy.errors import InvalidInput
-from mspace_legacy.models import known_operation
+from mspace_legacy.models import CALLS
 
 __all__ = ["Fault", "FaultKind", "Faults"]
 
@@ -42,8 +42,10 @@ class Fault:
     times: int | None = None
 
     def __post_init__(self) -> None:
-        if self.operation != "*":
-            known_operation(self.operation)
+        if self.operation not in ("*", *CALLS):
+            raise InvalidInput(
+                f"operation {self.operation!r} is not known: there are {', '.join(CALLS)}, or * for all"
+            )
         if self.kind not in get_args(FaultKind):
             raise InvalidInput(f"fault {self.kind!r} is not known: there are {', '.join(get_args(FaultKind))}")
         if bool(self.argument) != (self.kind in _TAKES):

@@ -187,6 +187,12 @@ _SECRET_IN_PATH = re.compile(
     r"(/(?:password|apikey)=)(.*?)(?=/(?:username|senderid|clientname|subaccname)=|$)",
     re.IGNORECASE,
 )
+_WORDS_OF_THE_WIRE = frozenset(
+    "apikey balance clientname deliveryreport login message messageid mspaceservice noofsms password recipient "
+    "resellerclients resellerclienttopup senderid sendtext smsapi subaccname subacctopup subusers username".split()
+)
+"""As a secret, each of these hides nothing where it stands as itself."""
+
 _LOOPBACK_PORT = re.compile(r"^(https?://(?:127\.0\.0\.1|localhost|\[::1\])):[0-9]+")
 
 
@@ -233,7 +239,7 @@ class _Scrub:
         """Those that are known, and those that stand in the request by their name."""
         values = [unquote(value) for _, value in _SECRET_IN_PATH.findall(request.uri)]
         values += [_text(value) for name, value in request.headers.items() if name.lower() == "apikey"]
-        return (*self.secrets, *map(Secret, values))
+        return (*self.secrets, *(Secret(value) for value in values if value.lower() not in _WORDS_OF_THE_WIRE))
 
     def _numbers_of(self, request: Any) -> _Numbers:
         # Without the secrets, which may look like numbers.

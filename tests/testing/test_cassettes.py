@@ -217,6 +217,14 @@ def test_a_secret_too_short_to_be_looked_for_is_masked_by_its_name(maker: str, s
     assert "***" in written(tmp_path)
 
 
+@pytest.mark.parametrize("secret", ["password", "balance", "apikey", "mspaceservice", "username"])
+def test_a_secret_that_is_a_word_of_the_path_leaves_the_path_as_it_is(secret: str, tmp_path: Path) -> None:
+    with ScriptedServer() as server, recorder(tmp_path, record_mode="once").use_cassette("tape"):
+        legacy_client(server.url, secret).balance()
+    with recorder(tmp_path).use_cassette("tape"), legacy_client(NOWHERE, "another") as client:
+        assert client.balance() == 50
+
+
 def test_headers_that_hold_secrets_or_change_each_time_are_left_out(tmp_path: Path) -> None:
     secret, known = marked(""), "known-secret"
     headers = f"Set-Cookie: id={secret}\r\nDate: Mon, 25 Jun 2018 08:12:19 GMT\r\nX-Kept: yes {known}\r\n"
@@ -244,9 +252,9 @@ def test_a_path_that_was_not_encoded(middle: str, rest: str, tmp_path: Path) -> 
     with ScriptedServer() as server, recorder(tmp_path, record_mode="once").use_cassette("tape"):
         path = f"/mspaceservice/wr/sms/balance/username=u/password={marked(middle)}{rest}"
         requests.get(server.url + path, timeout=5)
-        requests.get(server.url + path.replace(marked(middle), "i'm"), timeout=5)
+        requests.get(server.url + path.replace(marked(middle), "q'7"), timeout=5)
     assert_no_mark(written(tmp_path))
-    assert "'m" not in written(tmp_path)
+    assert "'7" not in written(tmp_path)
     assert written(tmp_path).count(f"password=***{rest}") == 4
 
 
@@ -523,7 +531,7 @@ def test_a_secret_that_looks_like_a_number(maker: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("recipient", "message", "told"),
     [
-        ("+1 415 555 2671", "call 14155552671", "recipient=14700000100/message=call%2014700000100"),
+        ("+1 415 555 2671", "call 14155552671", "recipient=%2B14700000100/message=call%2014700000100"),
         # Two, where a comma was forgotten.
         ("0722987654 0733987655", "hi", "recipient=700000100/message=hi"),
         ("20880", "hi", "recipient=700000100/message=hi"),
@@ -536,6 +544,6 @@ def test_a_secret_that_looks_like_a_number(maker: str, tmp_path: Path) -> None:
 def test_what_is_a_number(recipient: str, message: str, told: str, tmp_path: Path) -> None:
     tape = recorder(tmp_path, scrub_numbers=True, record_mode="once")
     with ScriptedServer() as server, tape.use_cassette("tape"), MSpaceClient(server.url) as client:
-        client.sendText_JSON(str, "u", "password", "DEMO", recipient, message)
+        client.sendText_JSON(str, "u", "p", "DEMO", recipient, message)
     (interaction,) = yamlserializer.deserialize((tmp_path / "tape.yaml").read_text("ascii"))["interactions"]
     assert interaction["request"]["uri"].endswith(f"/senderid=DEMO/{told}")
