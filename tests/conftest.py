@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -45,3 +46,12 @@ def scripted() -> Iterator[ScriptedServer]:
     """A server on a raw socket that answers as the test tells it."""
     with ScriptedServer() as server:
         yield server
+
+
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    """A port that nothing listens on, kept from others."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        yield port

@@ -429,14 +429,14 @@ def test_there_is_a_time_out(scripted: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     ("host", "message"),
     [
-        ("127.0.0.1:1", "java.net.ConnectException: Connection refused"),
+        ("127.0.0.1:{}", "java.net.ConnectException: Connection refused"),
         ("no-such-host.invalid", "java.net.UnknownHostException: no-such-host.invalid"),
         ("main_url", "java.net.UnknownHostException: main_url"),
         ("main_url:8080", "java.net.UnknownHostException: main_url"),
     ],
 )
-def test_no_connection(host: str, message: str) -> None:
-    with MSpaceClient(f"http://{host}", transport=Network()) as client:
+def test_no_connection(refusing_port: int, host: str, message: str) -> None:
+    with MSpaceClient(f"http://{host.format(refusing_port)}", transport=Network()) as client:
         with pytest.raises(errors.ProcessingException) as caught:
             client.getBalance("u", "p")
         with pytest.raises(errors.ProcessingException) as caught_sending:

@@ -185,8 +185,12 @@ def test_no_key_that_a_service_gives_back(scripted: ScriptedServer, logged: io.S
     assert_clean(logged.getvalue())
 
 
-def test_no_secret_where_there_is_no_connection(logged: io.StringIO) -> None:
-    for url in ("http://127.0.0.1:1", "http://no-such-host.invalid", "https://127.0.0.1:1"):
+def test_no_secret_where_there_is_no_connection(refusing_port: int, logged: io.StringIO) -> None:
+    for url in (
+        f"http://127.0.0.1:{refusing_port}",
+        "http://no-such-host.invalid",
+        f"https://127.0.0.1:{refusing_port}",
+    ):
         transport = Retry(Network(timeout=2), attempts=1)
         for call in (*jar_calls(MSpaceClient(url, transport=transport)),):
             check(call)

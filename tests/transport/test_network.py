@@ -114,14 +114,6 @@ def test_redirects_and_errors_are_replies(scripted: ScriptedServer) -> None:
 
 
 @pytest.fixture
-def refusing_port() -> Iterator[int]:
-    """A port that nothing listens on, kept from others."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
-
-
-@pytest.fixture
 def silent_port() -> Iterator[int]:
     """A port whose backlog is full, so that connecting to it hangs."""
     with socket.socket() as listener:
