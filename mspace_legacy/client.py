@@ -21,6 +21,7 @@ from mspace_legacy.errors import (
     ReplyError,
     ServiceError,
     WrongType,
+    outcome_unknown,
 )
 from mspace_legacy.models import (
     Balance,
@@ -42,7 +43,7 @@ from mspace_legacy.models import (
 )
 from mspace_legacy.secrets import Secret
 from mspace_legacy.sms import Segments
-from mspace_legacy.transport import Network, Retry, Transport
+from mspace_legacy.transport import Transport, checked_transport
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT, Timeout
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request
@@ -77,8 +78,8 @@ class Client:
         name: str = "Client",
     ) -> None:
         msisdn.normalise("+254722000000", country=country)
-        if recipients_per_request < 1:
-            raise InvalidInput(f"recipients_per_request is {recipients_per_request}: 1 is the least")
+        _limit("recipients_per_request", recipients_per_request)
+        _limit("max_url_length", max_url_length)
         self._encode = encode
         self._username = _text("username", username)
         self._transport = transport
@@ -107,7 +108,7 @@ class Client:
         # Bound again, as in every public method: a traceback that shows variables must not show the text.
         password = secret = _secret("password", password)
         base = legacy.base_url(main_url)
-        transport = transport or Retry(Network(timeout=timeout))
+        transport = checked_transport(transport, timeout)
         return cls(
             lambda call: legacy.encode_request(call, secret, base=base),
             username,
@@ -137,7 +138,7 @@ class Client:
         if style not in v2.STYLES:
             raise InvalidInput(f"style {style!r} is not known: there are {', '.join(v2.STYLES)}")
         base = v2.base_url(base_url)
-        transport = transport or Retry(Network(timeout=timeout))
+        transport = checked_transport(transport, timeout)
         return cls(
             lambda call: v2.encode_request(call, secret, base=base, style=style),
             username,
@@ -145,6 +146,8 @@ class Client:
             name=f"Client.v2(username={username!r}, style={style!r}, base_url={base!r})",
             **settings,
         )
+
+    _name = "Client"
 
     def __repr__(self) -> str:
         return self._name
@@ -188,14 +191,14 @@ class Client:
 
         :raises OutcomeUnknown: it may have been made; compare the balances.
         """
-        return self._ask(SubAccountTopUp(self._username, _text("name", name), _count(count)))
+        return self._top_up(SubAccountTopUp(self._username, _text("name", name), _count(count)))
 
     def top_up_reseller_client(self, name: str, count: int) -> TopUp:
         """Move `count` credits to the client `name`. Never repeated by itself.
 
         :raises OutcomeUnknown: it may have been made; compare the balances.
         """
-        return self._ask(ResellerClientTopUp(self._username, _text("name", name), _count(count)))
+        return self._top_up(ResellerClientTopUp(self._username, _text("name", name), _count(count)))
 
     def delivery_report(self, message_id: str) -> DeliveryReport:
         """What became of the message with this id, as `SentMessage.message_id` gives it. v2 only.
@@ -234,7 +237,7 @@ class Client:
         :raises OutcomeUnknown: it may have been sent. It was not repeated.
 
         Where the send took several requests and one of them failed, the error's `result` tells what became of
-        each recipient; those behind the failure are `not sent`. So does that of a `KeyboardInterrupt`.
+        each recipient; those behind the failure are `not sent`. So does that of an interruption.
         """
         _text("sender_id", sender_id)
         segments = sms.segments(_text("message", message)).count
@@ -245,7 +248,7 @@ class Client:
         for part, request in requests:
             try:
                 messages = self._answer(part, request)
-            except (MSpaceError, KeyboardInterrupt) as error:
+            except BaseException as error:
                 outcome, words = _told(error)
                 done += [SentMessage("", outcome, number, description=words) for number in part.recipients]
                 done += [SentMessage("", Outcome.NOT_SENT, number) for number in numbers[len(done) :]]
@@ -253,6 +256,18 @@ class Client:
                 raise
             done += self._matched(part.recipients, messages)
         return SendResult(tuple(done), segments)
+
+    def _top_up(self, call: SubAccountTopUp | ResellerClientTopUp) -> TopUp:
+        made = self._ask(call)
+        if (made.name.rstrip(".").casefold(), made.count) == (call.name.rstrip(".").casefold(), call.count):
+            return made
+        error = ReplyError(
+            f"{call.operation}: asked for {call.count} credits to {call.name!r}, the reply tells of {made.count} to "
+            f"{made.name!r}",
+            body=repr(made),
+            status=200,
+        )
+        raise outcome_unknown(error, call.operation)
 
     def _ask(self, call: Call[R]) -> R:
         return self._answer(call, self._encode(call))
@@ -284,7 +299,12 @@ class Client:
 
     def _matched(self, numbers: tuple[str, ...], messages: list[SentMessage]) -> list[SentMessage]:
         """A message for each number: by the recipient that it names; else, where none does, by their order."""
-        named = {self._normal(message.recipient): message for message in messages if message.recipient}
+        named: dict[str, SentMessage] = {}
+        for message in filter(lambda message: message.recipient, messages):
+            number = self._normal(message.recipient)
+            # Two that contradict each other tell nothing.
+            agree = named.get(number, message).outcome is message.outcome
+            named[number] = message if agree else _UNTOLD
         if named:
             return [replace(named.get(number, _UNTOLD), recipient=number) for number in numbers]
         if len(messages) == len(numbers):
@@ -303,9 +323,9 @@ class Client:
 _UNTOLD = SentMessage("", Outcome.UNKNOWN, description="the reply does not tell")
 
 
-def _told(error: MSpaceError | KeyboardInterrupt) -> tuple[Outcome, str]:
+def _told(error: BaseException) -> tuple[Outcome, str]:
     """What an error tells of the recipients of the request that it ended."""
-    if isinstance(error, (OutcomeUnknown, KeyboardInterrupt)):
+    if isinstance(error, OutcomeUnknown) or not isinstance(error, MSpaceError):
         return Outcome.UNKNOWN, ""
     if isinstance(error, ServiceError):
         return Outcome.REJECTED, error.text
@@ -320,6 +340,13 @@ def _text(name: str, value: str) -> str:
     if not value:
         raise InvalidInput(f"{name} is empty")
     return value
+
+
+def _limit(name: str, value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise WrongType(f"{name} is a {type(value).__name__}: give a whole number")
+    if value < 1:
+        raise InvalidInput(f"{name} is {value}: 1 is the least")
 
 
 def _count(value: int) -> int:

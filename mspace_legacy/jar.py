@@ -53,11 +53,11 @@ from mspace_legacy.models import (
     TopUp,
 )
 from mspace_legacy.secrets import Secret
-from mspace_legacy.transport import Network, Retry, Transport
+from mspace_legacy.transport import Transport, checked_transport
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT, Timeout
 from mspace_legacy.wire import http, legacy
 from mspace_legacy.wire.documents import MEDIA_TYPES, Form
-from mspace_legacy.wire.replies import decode_document, decode_reply
+from mspace_legacy.wire.replies import decode_document, decode_reply, may_have_acted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,10 +132,9 @@ class Response:
 
         :raises HeaderValueException: it is not a media type.
         """
-        value = self._reply.header("content-type")
-        if value is not None and not _MEDIA_TYPE.fullmatch(value):
-            raise self._doubtful(HeaderValueException(f'Unable to parse "Content-Type" header value: "{value}"'))
-        return value
+        if wrong := self._wrong_media_type():
+            raise wrong
+        return self._reply.header("content-type")
 
     def hasEntity(self) -> bool:
         """Whether there is a body."""
@@ -158,7 +157,7 @@ class Response:
 
     def __str__(self) -> str:
         status, reason = self.getStatusInfo()
-        uri = self._request.redact(self._request.url)
+        uri, reason = self._request.redact(self._request.url), self._request.redact(reason)
         return f"InboundJaxrsResponse{{ClientResponse{{method=GET, uri={uri}, status={status}, reason={reason}}}}}"
 
     __repr__ = __str__
@@ -191,6 +190,13 @@ class Response:
             return self._reply.text()
         raise self._doubtful(ProcessingException("Unexpected error during response processing."))
 
+    def _wrong_media_type(self) -> errors.MSpaceError | None:
+        value = self._reply.header("content-type")
+        if value is None or _MEDIA_TYPE.fullmatch(value):
+            return None
+        shown = self._request.redact(value)
+        return self._doubtful(HeaderValueException(f'Unable to parse "Content-Type" header value: "{shown}"'))
+
     def _doubtful(self, error: errors.MSpaceError) -> errors.MSpaceError:
         """`error`, which came after the service had answered: what was asked for may well be done."""
         return error if self._call.repeatable else outcome_unknown(error, self._call.operation)
@@ -217,11 +223,13 @@ class MSpaceClient:
     - `OutcomeUnknown`: any of these, where a send or a top-up may have been acted on
     """
 
+    _base = ""
+
     def __init__(
         self, main_url: str, *, timeout: Timeout = DEFAULT_TIMEOUT, transport: Transport | None = None
     ) -> None:
         self._base = legacy.base_url(main_url)
-        self._transport = transport or Retry(Network(timeout=timeout))
+        self._transport = checked_transport(transport, timeout)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -556,10 +564,9 @@ _FAMILY_EXCEPTIONS: dict[int, type[WebApplicationException]] = {
 def _for_status(response: Response, call: Call[Any]) -> WebApplicationException:
     status, reason = response.getStatusInfo()
     family = _FAMILY_EXCEPTIONS.get(status // 100, WebApplicationException)
-    error = _STATUS_EXCEPTIONS.get(status, family)(f"HTTP {status} {reason}")
+    error = _STATUS_EXCEPTIONS.get(status, family)(f"HTTP {status} {response._request.redact(reason)}")
     error.response = response
-    acted = status >= 500 or status < 300
-    return outcome_unknown(error, call.operation) if acted and not call.repeatable else error
+    return outcome_unknown(error, call.operation) if may_have_acted(status) and not call.repeatable else error
 
 
 _JAVA_MESSAGES: dict[errors.TransportFault, Callable[[str], str]] = {

@@ -136,6 +136,15 @@ def test_a_delivery_report_of_another_message_is_none(scripted: ScriptedServer) 
             client.delivery_report("7")
 
 
+def test_a_top_up_of_another_account_or_amount_is_not_the_one_that_was_asked_for(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"Successful Top up of 5 SMS to Sub1.")]
+    with MAKERS["json"](scripted.url) as client:
+        assert client.top_up_sub_account("sub1", 5).count == 5
+        for name, count in (("sub1", 50), ("sub", 5), ("sub12", 5)):
+            with pytest.raises(OutcomeUnknown, match="the reply tells of 5 to 'Sub1"):
+                client.top_up_reseller_client(name, count)
+
+
 # Who gets what: the reply's records and the recipients
 
 
@@ -181,6 +190,11 @@ def test_records_of_another_number_than_recipients_tell_nothing(scripted: Script
     body = [{"messageId": "1", "status": "successful"}, {"messageId": "2", "status": "successful"}]
     outcomes = sent(scripted, body, "0722000000,0733000000,0711000000")
     assert [outcome for _, outcome, _ in outcomes] == ["unknown"] * 3
+
+
+def test_records_of_one_recipient_that_contradict_each_other_tell_nothing(scripted: ScriptedServer) -> None:
+    body = {"message": [record("0722000000"), record("254722000000", 112)]}
+    assert sent(scripted, body, "0722000000") == [("254722000000", "unknown", "")]
 
 
 def test_a_status_that_is_not_known_is_not_taken_for_either(scripted: ScriptedServer) -> None:
@@ -242,7 +256,13 @@ BAD_CLIENTS: dict[str, Callable[[], Client]] = {
     "style 'soap' is not known: there are json, xml, path": lambda: Client.v2("u", "hunter22", style="soap"),  # type: ignore[arg-type]  # as above
     "base_url": lambda: Client.v2("u", "hunter22", base_url="ftp://h"),
     "country": lambda: Client.v2("u", "hunter22", country="TZ"),
-    "recipients_per_request": lambda: Client.v2("u", "hunter22", recipients_per_request=0),
+    "recipients_per_request is a str": lambda: Client.v2("u", "hunter22", recipients_per_request="5"),
+    "max_url_length": lambda: Client.v2("u", "hunter22", max_url_length=0),
+    "transport is a int": lambda: Client.v2("u", "hunter22", transport=5),  # type: ignore[arg-type]  # as above
+    "address of the service": lambda: Client.v2(
+        "u", "hunter22", base_url="http://h/smsapi/v2/balance/apikey=hunter22"
+    ),
+    "recipients_per_request is 0": lambda: Client.v2("u", "hunter22", recipients_per_request=0),
     "timeout": lambda: Client.v2("u", "hunter22", timeout=0),
 }
 
@@ -420,17 +440,23 @@ def test_an_interruption_tells_what_the_parts_before_it_did() -> None:
     class Interrupted(Recorder):
         def handle(self, request: Request) -> Response:
             if self.requests:
-                raise KeyboardInterrupt
+                raise SystemExit
             return super().handle(request)
 
     client = MAKERS["json"]("http://x", transport=Interrupted(Emulator()), recipients_per_request=1)
-    with pytest.raises(KeyboardInterrupt) as caught:
+    with pytest.raises(SystemExit) as caught:
         client.send_text("MSPACE", numbers(3), "hi")
     result = vars(caught.value)["result"]
     assert [str(message.outcome) for message in result.messages] == ["accepted", "unknown", "not sent"]
 
 
+ACCEPTED = json.dumps({"message": [record("0722000000")]}).encode()
 NOT_KNOWN: dict[str, Answer] = {
+    "303": reply(b"", "303 See Other", "Location: /done\r\n"),
+    "accepted, by a status that refuses": reply(ACCEPTED, "400 Bad Request"),
+    "accepted, among what is no record": reply(ACCEPTED.replace(b"}]", b'}, "Insufficient Balance"]')),
+    "accepted, and an error": reply(ACCEPTED.replace(b"]}", b'], "error": "Insufficient Balance"}')),
+    "topped up, by a status that refuses": reply(b"Successful Top up of 1 SMS to x", "404 Not Found"),
     "closed": close,
     "reset": reset,
     "cut short": reply(b"{", length=50),

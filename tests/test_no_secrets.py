@@ -95,6 +95,8 @@ ANSWERS: dict[str, Answer] = {
     "500 that echoes": reply(echo("<html>{}</html>"), "500 Oops"),
     "401": reply(b"", "401 Unauthorized"),
     "redirect that echoes": reply(b"", "302 Found", f"Location: http://x/password={quote(PASSWORD, safe='')}\r\n"),
+    "reason that echoes": reply(b"", f"404 /password={quote(PASSWORD, safe='')} is not here"),
+    "content type that echoes": reply(b"x", headers=f"Content-Type: bad {quote(PASSWORD, safe='')}\r\n"),
     "charset that is none": reply(b"x", headers="Content-Type: text/plain;charset=bogus\r\n"),
 }
 

@@ -16,9 +16,10 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 from urllib3 import exceptions as u3
@@ -29,7 +30,6 @@ from mspace_legacy._version import __version__
 from mspace_legacy.errors import (
     ClosedError,
     InvalidInput,
-    MSpaceError,
     NotSent,
     ReplyLost,
     TransportError,
@@ -47,7 +47,6 @@ Timeout = float | tuple[float, float]
 
 DEFAULT_TIMEOUT: tuple[float, float] = (5.0, 30.0)
 DEFAULT_MAX_REPLY = 1 << 20
-_CHUNK = 1 << 16
 _USER_AGENT = f"mspace-legacy/{__version__}"
 _NEVER_AGAIN = urllib3.Retry(False, redirect=False)
 """What urllib3 makes of `retries=False`, at every request."""
@@ -143,6 +142,12 @@ class _ReplyWithinTime(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
+        # http.client reads past 100 only; any other 1xx is no reply yet either (RFC 9110, section 15.2).
+        while self.status < 200:
+            if self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                raise http.client.HTTPException("it speaks another protocol from here on")
+            self.headers = self.msg = None  # type: ignore[assignment]  # which makes it read the next
+            super().begin()
         # http.client takes a connection that ends within the headers for a whole reply with an empty body.
         if self._file.ended:
             raise http.client.IncompleteRead(b"")
@@ -192,21 +197,28 @@ class Network:
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        if proxy is not None and not isinstance(proxy, str):
+            raise WrongType(f"proxy is a {type(proxy).__name__}: give a URL such as 'http://host:port', or ''")
         connect, read = checked_timeout(timeout)
         self._settings: dict[str, Any] = {
             "timeout": urllib3.Timeout(connect=connect, read=read),
-            "maxsize": connections,
+            "maxsize": _at_least_one("connections", connections),
             "retries": _NEVER_AGAIN,
             "headers": {"User-Agent": _USER_AGENT},
         }
         if ssl_context is not None:
             self._settings["ssl_context"] = ssl_context
-        self._max_reply = max_reply
+        self._max_reply = _at_least_one("max_reply", max_reply)
         self._proxy = proxy
+        self._closed = False
+        self._forget()
+        _networks.add(self)
+
+    def _forget(self) -> None:
+        """Begin without any connection, as a child of a fork must: two processes on one would swap their replies."""
         self._lock = threading.Lock()
         self._managers: dict[str, urllib3.PoolManager] = {}
         self._pools: dict[str, tuple[HTTPConnectionPool, bool]] = {}
-        self._closed = False
 
     def __repr__(self) -> str:
         return f"Network({', '.join(self._pools)})"
@@ -215,21 +227,23 @@ class Network:
         """The reply, whatever its status; see `Transport`."""
         outcome = self._attempt(request)
         # Raised out here, an error has no context, and no frame whose variables hold the path.
-        if isinstance(outcome, MSpaceError):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    def _attempt(self, request: Request) -> Response | MSpaceError:
+    def _attempt(self, request: Request) -> Response | BaseException:
         url = request.url
         slash = url.index("/", 8)
         origin = url[:slash]
-        _progress.unsent = False
+        _progress.unsent = True
         try:
             pool, absolute = self._pools.get(origin) or self._open(origin)
+            _progress.unsent = False
             return self._exchange(pool, url if absolute else url[slash:], request)
         except (u3.HTTPError, http.client.HTTPException, OSError) as error:
             return _failure(error, origin, request)
-        except MSpaceError as error:
+        except BaseException as error:  # an interruption too: its frames, and those of its context, show the path
+            error.__cause__ = error.__context__ = None
             return error.with_traceback(None)
 
     def _exchange(self, pool: HTTPConnectionPool, target: str, request: Request) -> Response:
@@ -254,19 +268,15 @@ class Network:
 
     def _read(self, raw: Any) -> bytes:
         length = raw.length_remaining
-        if length is not None and length <= self._max_reply:
-            whole: bytes = raw.read()
-            return whole
-        if length is not None:
+        if length is not None and length > self._max_reply:
             raise _TooLarge(f"{length} bytes")
-        parts = []
-        left = self._max_reply
-        while part := raw.read(_CHUNK):
-            left -= len(part)
-            if left < 0:
-                raise _TooLarge(f"more than {self._max_reply} bytes")
-            parts.append(part)
-        return b"".join(parts)
+        # Never without a bound, whatever length was told: urllib3 and http.client read one told twice differently.
+        body: bytes = raw.read(self._max_reply + 1)
+        if len(body) > self._max_reply:
+            raise _TooLarge(f"more than {self._max_reply} bytes")
+        if raw.length_remaining:
+            raise u3.IncompleteRead(len(body), raw.length_remaining)
+        return body
 
     def _open(self, origin: str) -> tuple[HTTPConnectionPool, bool]:
         with self._lock:
@@ -300,11 +310,12 @@ class Network:
             manager = urllib3.PoolManager(**self._settings)
         else:
             parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-            if parts.scheme not in ("http", "https") or not parts.hostname:
+            if parts.scheme not in ("http", "https") or not parts.hostname or not _has_a_port_or_none(parts):
                 raise InvalidInput("the proxy is not an http or https URL: write 'http://host:port'")
             auth = None
             if parts.username:
-                auth = urllib3.make_headers(proxy_basic_auth=f"{parts.username}:{parts.password or ''}")
+                user, password = unquote(parts.username), unquote(parts.password or "")
+                auth = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}")
             host = parts.netloc.rpartition("@")[2]
             manager = urllib3.ProxyManager(f"{parts.scheme}://{host}", proxy_headers=auth, **self._settings)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
@@ -317,6 +328,33 @@ class Network:
             self._pools.clear()
             for manager in self._managers.values():
                 manager.clear()
+
+
+_networks: weakref.WeakSet[Network] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for network in list(_networks):
+        network._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+def _at_least_one(name: str, value: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise WrongType(f"{name} is a {type(value).__name__}: give a whole number")
+    if value < 1:
+        raise InvalidInput(f"{name} is {value}: 1 is the least")
+    return value
+
+
+def _has_a_port_or_none(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 class _TooLarge(u3.HTTPError):
@@ -340,7 +378,7 @@ def _diagnosis(error: Exception, *, before: bool) -> tuple[TransportFault, str]:
 
     if before:
         if has(u3.ProxyError):
-            return "proxy", "the proxy does not let it through"
+            return "proxy", "the proxy can't be reached, or does not let it through"
         if has(u3.NameResolutionError, socket.gaierror):
             return "unknown-host", "the host's name is not known"
         if has(ConnectionRefusedError):

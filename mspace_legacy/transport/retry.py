@@ -94,7 +94,6 @@ class Retry:
             )
             | tenacity.retry_if_result(lambda reply: request.repeatable and reply.status in _PASSING_STATUSES),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-            reraise=True,
         )
         response: Response = retrying(attempt)
         return response

@@ -42,8 +42,12 @@ def service_url(url: str, path: str, *, name: str) -> str:
     other = next((api for api in _APIS if api in parts.path and not path.startswith(api)), None)
     if other:
         raise InvalidInput(f"{name} {shown!r} is the address of the other API, {other}: here it is that of {path}")
-    host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
     prefix = parts.path.rstrip("/")
+    if "=" in prefix or f"{path}/" in prefix:
+        raise InvalidInput(
+            f"{name} goes on after the address of the service: give what stands before {path}, or to its end"
+        )
+    host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
     origin = f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
     # A path that is there in part is completed: "http://host/mspaceservice" is meant as its beginning.
     for there in (path[:end] for end in range(len(path), 0, -1) if path[end : end + 1] in ("", "/")):

@@ -44,6 +44,7 @@ __all__ = [
     "decode_reply",
     "failure_kind",
     "failure_text",
+    "may_have_acted",
     "outcome_of",
 ]
 
@@ -119,12 +120,13 @@ class Content:
     """What a body holds, whatever form it came in.
 
     `text`: its one bare value, if it is one. `records`: its records, if it has any, or is an empty list; the names
-    of their fields are in lower case. `words`: what it says outside of a list of records. `is_error`: a name in it
-    says that it is an error.
+    of their fields are in lower case. `spoilt`: those that stood before something that is no record, and so can't be
+    relied on. `words`: what it says outside of a list of records. `is_error`: a name in it says that it is an error.
     """
 
     text: str | None = None
     records: list[Record] | None = None
+    spoilt: list[Record] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     is_error: bool = False
 
@@ -203,10 +205,14 @@ def _failure(
     body = redact(response.text())
     http = f"HTTP {status} {redact(response.reason)}".rstrip()
     said = f"{call.operation}: the service says {told!r} ({http})" if told else f"{call.operation}: {http}"
-    acted = status >= 500 or 200 <= status < 300
+    acted = may_have_acted(status)
 
     error: MSpaceError
-    if kind is not None:
+    if not call.repeatable and _claims_success(content):
+        # What it says elsewhere, or by its status, contradicts that: who knows?
+        error = ReplyError(f"{said}, {problem}", body=body, status=status)
+        acted = True
+    elif kind is not None:
         error = kind(said, text=told, status=status)
         acted = kind is ServerError
     elif status >= 500:
@@ -220,6 +226,21 @@ def _failure(
         excerpt = body if len(body) <= 200 else f"{body[:200]}..."
         error = ReplyError(f"{call.operation}: {http}, {problem}: {excerpt!r}", body=body, status=status)
     return outcome_unknown(error, call.operation) if acted and not call.repeatable else error
+
+
+def may_have_acted(status: int) -> bool:
+    """Whether a status leaves open that the call was acted on: not where it was refused or sent elsewhere.
+
+    303 tells where the outcome of what was done stands (RFC 9110, section 15.4.4).
+    """
+    return status >= 500 or status < 300 or status == 303
+
+
+def _claims_success(content: Content) -> bool:
+    """Whether anything in it tells of something done, or leaves it open."""
+    records: list[Record] = [*(content.records or ()), *content.spoilt]
+    told = (outcome_of(*_told_status(record)) for record in records if "messageid" in record)
+    return any(outcome is not Outcome.REJECTED for outcome in told) or any(map(_TOPPED_UP.fullmatch, content.words))
 
 
 def _is_readable(text: str) -> bool:
@@ -274,12 +295,13 @@ def _of_json(value: Any, wrappings: int) -> Content:
 
 
 def _of_list(items: list[Any]) -> Content:
-    records = []
+    records: list[Record] = []
     for item in items:
         record = _record(item) if isinstance(item, dict) else {}
         if _FIELDS.isdisjoint(record):
             # One that is no record spoils the list: what it should have told would be missing.
-            return Content(words=_words(record) or [item for item in items[:_MOST_WORDS] if isinstance(item, str)])
+            words = _words(record) or [item for item in items[:_MOST_WORDS] if isinstance(item, str)]
+            return Content(spoilt=records, words=words)
         records.append(record)
     return Content(records=records)
 
@@ -349,7 +371,7 @@ def _record_words(records: Iterable[Record]) -> list[str]:
 
 
 def _balance(call: Call[Any], content: Content) -> int:
-    if content.text is not None:
+    if content.text is not None and not content.is_error:
         return _number(content.text)
     records = _records(content)
     if len(records) != 1:
@@ -358,13 +380,13 @@ def _balance(call: Call[Any], content: Content) -> int:
 
 
 def _login(call: Call[Any], content: Content) -> bool:
-    if any(_USER_EXISTS.fullmatch(word) for word in content.words):
+    if not content.is_error and any(_USER_EXISTS.fullmatch(word) for word in content.words):
         return True
     raise Unreadable("it does not say that the user exists")
 
 
 def _top_up(call: _TopUpCall, content: Content) -> TopUp:
-    for word in content.words:
+    for word in () if content.is_error else content.words:
         if told := _TOPPED_UP.fullmatch(word):
             count, name = told.groups()
             # The vendor's page ends the sentence with a full stop in one place and without it in another.
@@ -428,8 +450,7 @@ def _all_refused(call: SendText, content: Content) -> list[SentMessage]:
 def _sent_message(record: Record) -> SentMessage:
     if "messageid" not in record and "status" not in record:
         raise Unreadable("a record has neither messageId nor status")
-    status = record.get("status", "").strip()
-    description = _description(record)
+    status, description = _told_status(record)
     return SentMessage(
         message_id=record.get("messageid", "").strip(),
         outcome=outcome_of(status, description),
@@ -438,6 +459,10 @@ def _sent_message(record: Record) -> SentMessage:
         description=description,
         response_time=_time(record.get("responsetime", "")),
     )
+
+
+def _told_status(record: Record) -> tuple[str, str]:
+    return record.get("status", "").strip(), _description(record)
 
 
 def outcome_of(status: str, description: str = "") -> Outcome:

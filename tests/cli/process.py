@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +34,11 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **(more or {})}
 
 
+def _hear_interrupts() -> None:
+    """A shell starts what it puts in the background with SIGINT ignored, and so would what that starts be."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """The command, just started, with its output in pipes."""
     return subprocess.Popen(
@@ -42,6 +48,7 @@ def start(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.P
         stderr=subprocess.PIPE,
         env=environment(env),
         encoding="utf-8",
+        preexec_fn=_hear_interrupts,  # nothing of the tests' threads is touched
     )
 
 
@@ -67,6 +74,7 @@ class Terminal:
                 env=environment({"COLUMNS": "100", **(env or {})}),
                 # No terminal of the tests' own is within its reach.
                 start_new_session=True,
+                preexec_fn=_hear_interrupts,  # as above
             )
         finally:
             os.close(theirs)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
 import ssl
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -110,6 +113,85 @@ def test_redirects_and_errors_are_replies(scripted: ScriptedServer) -> None:
     assert len(scripted.requests) == 2
 
 
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+
+
+def test_an_interim_reply_is_not_the_reply(scripted: ScriptedServer) -> None:
+    """Were it taken for one, the next call would get this call's reply."""
+
+    def late(body: bytes) -> Answer:
+        def answer(connection: socket.socket) -> bool:
+            connection.sendall(INTERIM)
+            scripted.wait(0.1)
+            return reply(body)(connection)
+
+        return answer
+
+    scripted.script = [late(b"11"), late(b"22")]
+    network = Network()
+    assert [network.handle(read(scripted.url)).body for _ in range(2)] == [b"11", b"22"]
+    network.close()
+    assert scripted.connections == 1
+
+
+def test_a_fork_has_connections_of_its_own(scripted: ScriptedServer) -> None:
+    def marked(connection: socket.socket) -> bool:
+        return reply(scripted.requests[-1].split(b"username=")[1].split(b"/")[0])(connection)
+
+    scripted.script = [marked]
+    network = Network()
+
+    def ask(name: str) -> bytes:
+        base = legacy.base_url(scripted.url)
+        return network.handle(legacy.encode_request(Balance(name), Secret("p"), base=base)).body
+
+    assert ask("before") == b"before"
+    ours, theirs = os.pipe()
+    # What a fork does to the threads of the test itself is none of its business: the child only asks and ends.
+    child = forked(lambda: os.write(theirs, ask("child")))
+    assert ask("parent") == b"parent"
+    assert os.waitpid(child, 0)[1] == 0
+    assert os.read(ours, 99) == b"child"
+    for end in (ours, theirs):
+        os.close(end)
+    network.close()
+    assert scripted.connections == 2
+
+
+def forked(work: Callable[[], object]) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # since 3.12: of threads, such as the server's
+        child = os.fork()
+    if not child:
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return child
+
+
+def test_an_interruption_shows_no_path(scripted: ScriptedServer) -> None:
+    """As celery's time limit does it: an exception out of a signal handler, while the reply is awaited."""
+    scripted.script = [scripted.stall()]
+
+    class OutOfTime(Exception):
+        pass
+
+    def handler(number: int, frame: object) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(OutOfTime) as caught:
+            fetch(send(scripted.url))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    assert "s3cret" not in "".join(told)
+
+
 # Failures before anything was sent
 
 
@@ -145,6 +227,15 @@ def assert_tells_no_secret(error: BaseException) -> None:
         # This module's own frames hold the request, whose text is clean, and nothing else.
         assert spelling not in told
     assert error.__context__ is None
+
+
+SETTINGS: dict[str, Any] = {"max_reply": 0, "connections": 0, "proxy": 5, "timeout": 0}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_that_can_not_be_right_is_named(name: str) -> None:
+    with pytest.raises(errors.InvalidInput, match=name):
+        Network(**{name: SETTINGS[name]})
 
 
 @pytest.mark.parametrize("request_to", [read, send])
@@ -238,6 +329,11 @@ AFTER_SENDING: dict[str, tuple[Answer, str]] = {
     "no last chunk": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n50\r\n"), "cut-short"),
     "a chunk of no size": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n50\r\n"), "cut-short"),
     "not HTTP": (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), "not-http"),
+    "another protocol": (raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "not-http"),
+    "too large, with a length told twice": (
+        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4, 4\r\n\r\n" + b"1" * 2_000_000),
+        "too-large",
+    ),
     "too large, by its header": (reply(b"x" * 10, length=11_000_000), "too-large"),
     "too large, in chunks": (
         raw(
@@ -329,7 +425,7 @@ def test_a_proxy_for_http(scripted: ScriptedServer) -> None:
 
 
 def test_a_proxy_with_a_user(scripted: ScriptedServer) -> None:
-    fetch(read("http://api.invalid"), proxy=scripted.url.replace("//", "//me:pw@"))
+    fetch(read("http://api.invalid"), proxy=scripted.url.replace("//", "//me:p%77@"))
     assert b"proxy-authorization: Basic bWU6cHc=" in scripted.requests[0].split(b"\r\n")
 
 
@@ -367,10 +463,16 @@ def test_a_proxy_that_refuses_the_tunnel_was_sent_no_request(scripted: ScriptedS
     assert b"password" not in b"".join(scripted.requests)
 
 
-def test_a_proxy_that_can_not_be_right_is_told_without_its_password() -> None:
+@pytest.mark.parametrize("proxy", ["socks9://me:hunter2@host", "http://me:hunter2@host:bad", "http://h:99999", "//"])
+def test_a_proxy_that_can_not_be_right_is_told_without_its_password(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(errors.InvalidInput, match="proxy") as caught:
-        fetch(read("http://api.invalid"), proxy="socks9://me:hunter2@host")
+        fetch(send("http://api.invalid"), proxy=proxy)
     assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(errors.InvalidInput, match="proxy"):
+        fetch(send("http://api.invalid"))
 
 
 # Secrets and settings

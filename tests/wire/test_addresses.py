@@ -101,3 +101,17 @@ def test_the_address_of_the_other_api_is_refused() -> None:
         service_url("http://host/mspaceservice/wr/sms", "/smsapi/v2", name="base_url")
     with pytest.raises(InvalidInput, match="of the other API, /smsapi"):
         service_url("https://host/smsapi/v2/", "/mspaceservice/wr/sms", name="main_url")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "http://h/mspaceservice/wr/sms/balance/username=u/password=canary",
+        "http://h/x=canary",
+        "http://h/mspaceservice/wr/sms/x",
+    ],
+)
+def test_the_url_of_a_call_is_not_the_address_of_the_service(written: str) -> None:
+    with pytest.raises(InvalidInput, match="main_url goes on after the address") as raised:
+        legacy.base_url(written)
+    assert "canary" not in str(raised.value)
