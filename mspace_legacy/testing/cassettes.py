@@ -35,14 +35,6 @@ except ModuleNotFoundError as missing:
 
 __all__ = ["recorder"]
 
-_LOGGERS = (
-    "vcr.cassette",
-    "vcr.matchers",
-    "vcr.request",
-    "vcr.stubs",
-    "urllib3.connection",
-    "urllib3.connectionpool",
-)
 _DROPPED = frozenset(
     # Secrets, then what differs from one recording to the next.
     "authorization cookie proxy-authorization set-cookie date user-agent".split()
@@ -213,12 +205,12 @@ class _Scrub:
 
     def restored(self, request: Any, response: Any) -> Any:
         """The recorded reply as whoever makes `request` would have got it: with the numbers that it holds."""
-        return _rewritten(response, self._numbers_of(request).show) if self._scrub_numbers else response
+        return _rewritten(response, _numbers_of(request).show) if self._scrub_numbers else response
 
     def _exchange(self, request: Any) -> tuple[Any, Callable[[str], str]]:
         """The request scrubbed, and what scrubs a text of its exchange."""
         secrets = self._secrets_of(request)
-        numbers = self._numbers_of(request) if self._scrub_numbers else None
+        numbers = _numbers_of(request) if self._scrub_numbers else None
 
         def clean(text: str) -> str:
             text = redact(text, secrets)
@@ -241,11 +233,6 @@ class _Scrub:
         values += [_text(value) for name, value in request.headers.items() if name.lower() == "apikey"]
         return (*self.secrets, *(Secret(value) for value in values if value.lower() not in _WORDS_OF_THE_WIRE))
 
-    def _numbers_of(self, request: Any) -> _Numbers:
-        # Without the secrets, which may look like numbers.
-        secrets = self._secrets_of(request)
-        return _Numbers(redact(_uri(request), secrets), redact(_body(request) or "", secrets))
-
 
 def _uri(request: Any) -> str:
     """The URL without the secret that stands in it by its name, and without a port that the system picked."""
@@ -258,6 +245,10 @@ def _body(request: Any) -> str | None:
         return None
     # A file or an iterator, of which vcrpy gives a new one each time.
     return _text(body if isinstance(body, (bytes, str)) else b"".join(body))
+
+
+def _numbers_of(request: Any) -> _Numbers:
+    return _Numbers(_uri(request), _body(request) or "")
 
 
 def _text(value: str | bytes) -> str:
@@ -295,7 +286,7 @@ def _recoded(body: bytes, charset: str, rewrite: Callable[[str], str]) -> bytes:
         return _bytes(rewrite(_text(body)))
 
 
-_ESCAPE = r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|&#x?[0-9A-Fa-f]+;"
+_ESCAPE = r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}"
 """What may stand before a number, and ends in digits that are none of its own."""
 
 _GAP = r"(?:[ ().\u00a0\u202f-]|%20|%28|%29|%2D|%2E|%C2%A0|%E2%80%AF|\\u00a0|\\u202f)"

@@ -263,7 +263,8 @@ class Network:
         except BaseException:
             raw.close()
             raise
-        raw.release_conn()
+        # A reply that vcrpy replays has had this since its version 9.1 only.
+        getattr(raw, "release_conn", _nothing)()
         return Response(raw.status, body, tuple(raw.headers.items()), raw.reason or "")
 
     def _read(self, raw: Any) -> bytes:
@@ -355,6 +356,10 @@ def _has_a_port_or_none(parts: SplitResult) -> bool:
         return parts.port is None or parts.port > 0
     except ValueError:
         return False
+
+
+def _nothing() -> None:
+    """What there is to do for a reply that holds no connection."""
 
 
 class _TooLarge(u3.HTTPError):
