@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,6 +115,8 @@ class Ledger:
         self._clock = clock
         self._lock = threading.Lock()
         self._db = _opened(path)
+        # Whoever forgets to close an emulator in a test should not be warned of a connection that is not theirs.
+        weakref.finalize(self, self._db.close)
         with self._transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO account VALUES (?, ?)",
