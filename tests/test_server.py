@@ -386,6 +386,9 @@ def wait_until_refused(server: Server) -> None:
             connect(server).close()
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            # It stood in the queue of the listener when that was closed.
+            continue
         time.sleep(0.01)
     pytest.fail("it listens on")
 
