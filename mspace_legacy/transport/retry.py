@@ -68,7 +68,7 @@ class Retry:
             if response.status not in _PASSING_STATUSES or not request.repeatable:
                 return response
         except TransportError as error:
-            if not (request.repeatable or isinstance(error, NotSent)):
+            if not _may_be_repeated(request, error):
                 raise
             outcome = error
         return self._again(request, outcome, began)
@@ -89,9 +89,7 @@ class Retry:
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(left),
             wait=self._pause,
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, NotSent) or (request.repeatable and isinstance(error, TransportError))
-            )
+            retry=tenacity.retry_if_exception(lambda error: _may_be_repeated(request, error))
             | tenacity.retry_if_result(lambda reply: request.repeatable and reply.status in _PASSING_STATUSES),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
@@ -104,6 +102,10 @@ class Retry:
     def close(self) -> None:
         """Close the transport below."""
         self._transport.close()
+
+
+def _may_be_repeated(request: Request, error: BaseException) -> bool:
+    return isinstance(error, NotSent) or (request.repeatable and isinstance(error, TransportError))
 
 
 def _asked_pause(outcome: Any) -> float:
