@@ -47,7 +47,7 @@ from mspace_legacy.transport import Transport, checked_transport
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT, Timeout
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request
-from mspace_legacy.wire.replies import decode_reply
+from mspace_legacy.wire.replies import decode_reply, messages_for
 
 __all__ = ["Client"]
 
@@ -254,7 +254,7 @@ class Client:
                 done += [SentMessage("", Outcome.NOT_SENT, number) for number in numbers[len(done) :]]
                 vars(error)["result"] = SendResult(tuple(done), segments)
                 raise
-            done += self._matched(part.recipients, messages)
+            done += messages_for(part.recipients, messages, self._normal)
         return SendResult(tuple(done), segments)
 
     def _top_up(self, call: SubAccountTopUp | ResellerClientTopUp) -> TopUp:
@@ -297,30 +297,11 @@ class Client:
             part.append(number)
         yield replace(call, recipients=tuple(part))
 
-    def _matched(self, numbers: tuple[str, ...], messages: list[SentMessage]) -> list[SentMessage]:
-        """A message for each number: by the recipient that it names; else, where none does, by their order."""
-        named: dict[str, SentMessage] = {}
-        for message in filter(lambda message: message.recipient, messages):
-            number = self._normal(message.recipient)
-            # Two that contradict each other tell nothing.
-            agree = named.get(number, message).outcome is message.outcome
-            named[number] = message if agree else _UNTOLD
-        if named:
-            return [replace(named.get(number, _UNTOLD), recipient=number) for number in numbers]
-        if len(messages) == len(numbers):
-            return [replace(message, recipient=number) for number, message in zip(numbers, messages, strict=True)]
-        # The vendor's example shows one record, and does not say for how many recipients.
-        only = messages[0] if len(messages) == 1 else _UNTOLD
-        return [replace(only, recipient=number) for number in numbers]
-
     def _normal(self, recipient: str) -> str:
         try:
             return msisdn.normalise(recipient, country=self._country)
         except InvalidInput:
             return recipient
-
-
-_UNTOLD = SentMessage("", Outcome.UNKNOWN, description="the reply does not tell")
 
 
 def _told(error: BaseException) -> tuple[Outcome, str]:

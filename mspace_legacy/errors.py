@@ -139,11 +139,12 @@ class RequestError(MSpaceError):
 
 
 class TransportError(MSpaceError):
-    """No whole reply came. `fault` says how the exchange failed."""
+    """No whole reply came. `fault` says how the exchange failed, `host` with whom, where that is known."""
 
-    def __init__(self, message: str, *, fault: TransportFault = "broken") -> None:
+    def __init__(self, message: str, *, fault: TransportFault = "broken", host: str = "") -> None:
         super().__init__(message)
         self.fault: TransportFault = fault
+        self.host = host
 
 
 class NotSent(TransportError):

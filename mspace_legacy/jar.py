@@ -7,6 +7,7 @@ followed, there are time-outs, a reply cut short is an error, no text is damaged
 
 from __future__ import annotations
 
+import os
 import re
 from http import HTTPStatus
 from types import TracebackType
@@ -41,6 +42,8 @@ from mspace_legacy.errors import (
 from mspace_legacy.models import (
     Balance,
     Call,
+    DeliveryReport,
+    DeliveryReports,
     Login,
     ResellerClient,
     ResellerClients,
@@ -55,12 +58,14 @@ from mspace_legacy.models import (
 from mspace_legacy.secrets import Secret
 from mspace_legacy.transport import Transport, checked_transport
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT, Timeout
-from mspace_legacy.wire import http, legacy
+from mspace_legacy.wire import http, legacy, v2
 from mspace_legacy.wire.documents import MEDIA_TYPES, Form
 from mspace_legacy.wire.replies import decode_document, decode_reply, may_have_acted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from mspace_legacy.migration import AccountStore, Comparisons, Route, Router, Routes
 
 __all__ = ["MSpaceClient", "Response", "StatusInfo"]
 
@@ -72,6 +77,7 @@ _MODELS: dict[str, type[object]] = {
     "resellerclients": ResellerClient,
     "subacctopup": TopUp,
     "resellerclienttopup": TopUp,
+    "deliveryreport": DeliveryReport,
 }
 _MEDIA_TYPE = re.compile(r"\s*[^\s/;,]+/[^\s/;,]+\s*(;.*)?", re.DOTALL)
 _STREAM_CLOSED = "Entity input stream has already been closed."
@@ -209,12 +215,19 @@ class MSpaceClient:
         `http://host/mspaceservice/wr/sms/`.
     :param timeout: seconds for connecting and for the whole of a reply; one number, or a pair. (5, 30) by default.
     :param transport: what answers the requests; by default the network, with reads asked again when it fails.
+    :param routes: which API answers which operation, such as `balance=v2, subusers=shadow, *=legacy`; by default
+        what the environment variable MSPACE_ROUTES says, else the legacy API all of them. See `migration.Routes`.
+    :param accounts: the API keys for v2: a `migration.AccountStore`, or the path of its file; by default the path
+        in MSPACE_ACCOUNTS, if any.
+    :param base_url: where v2 lives; by default what MSPACE_BASE_URL says, else the vendor's.
+    :param comparisons: what becomes of the answers where a route asks both APIs.
     :raises InvalidInput: an argument that can't be right.
 
     A response type is `str` (the server's text, untouched), `bytes`, `dict`, `list`,
     `xml.etree.ElementTree.Element`, `Response`, or the operation's model: `SubUser`, `list[SubUser]`,
-    `ResellerClient`, `list[ResellerClient]`, `SentMessage`, `list[SentMessage]`, `TopUp`. All but `Response` throw
-    for a status that is not 2xx; a model also for a failure that the body tells. Every method raises
+    `ResellerClient`, `list[ResellerClient]`, `SentMessage`, `list[SentMessage]`, `TopUp`, `DeliveryReport`,
+    `list[DeliveryReport]`. All but `Response` throw for a status that is not 2xx; a model also for a failure that the
+    body tells. Every method raises
 
     - `InvalidInput`: None, a wrong type or a wrong number of arguments; nothing was sent
     - `WebApplicationException`: the class for the status, by Java's name
@@ -226,11 +239,33 @@ class MSpaceClient:
     _base = ""
 
     def __init__(
-        self, main_url: str, *, timeout: Timeout = DEFAULT_TIMEOUT, transport: Transport | None = None
+        self,
+        main_url: str,
+        *,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        transport: Transport | None = None,
+        routes: Routes | Mapping[str, Route | str] | str | None = None,
+        accounts: AccountStore | str | os.PathLike[str] | None = None,
+        base_url: str | None = None,
+        comparisons: Comparisons | None = None,
     ) -> None:
         self._base = legacy.base_url(main_url)
         self._transport = checked_transport(transport, timeout)
         self._closed = False
+        self._router: Router | None = None
+        routes = os.environ.get("MSPACE_ROUTES") if routes is None else routes
+        accounts = os.environ.get("MSPACE_ACCOUNTS") if accounts is None else accounts
+        if routes or accounts:
+            # Imported where it is needed: most clients talk to one API.
+            from mspace_legacy.migration import Router
+
+            self._transport = self._router = Router.over(
+                self._transport,
+                routes or "*=legacy",
+                accounts or None,
+                base_url=base_url or os.environ.get("MSPACE_BASE_URL") or v2.BASE_URL,
+                comparisons=comparisons,
+            )
 
     def __repr__(self) -> str:
         return f"MSpaceClient({self._base!r})"
@@ -242,6 +277,27 @@ class MSpaceClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def routes(self) -> Routes | None:
+        """Which API answers which operation; None for a client that was made without routes and accounts.
+
+        May be set at any time, to what the constructor takes. A call under way finishes as it began.
+
+        :raises InvalidInput: routes that are wrong, or that the client has no accounts for.
+        """
+        return None if self._router is None else self._router.routes
+
+    @routes.setter
+    def routes(self, routes: Routes | Mapping[str, Route | str] | str) -> None:
+        if self._router is None:
+            raise InvalidInput("routes: the client was made without: give routes, or accounts, when it is made")
+        self._router.routes = routes
+
+    @property
+    def comparisons(self) -> Comparisons | None:
+        """What came of the routes that ask both APIs; None as for `routes`."""
+        return None if self._router is None else self._router.comparisons
 
     def close(self) -> None:
         """Close the client. A second time does nothing."""
@@ -400,6 +456,23 @@ class MSpaceClient:
             "subAccTopup_XML", responseType, mainAccname, mainAccPassword, subAccname, noOfsms, "xml"
         )
 
+    def deliveryReport_JSON(self, responseType: type[T], username: str, password: str | Secret, messageId: str) -> T:
+        """What became of a message: `[{"messageId": "12345", "recipient": "2547...", "status": "3", ...}]`.
+
+        The jar has no such method, nor the legacy API such an operation: v2 is asked.
+
+        :raises Unsupported: the client has no accounts, so that v2 can't be asked.
+        """
+        password = _sealed("deliveryReport_JSON", "password", password)
+        _check_texts("deliveryReport_JSON", username=username, messageId=messageId)
+        return self._ask(responseType, DeliveryReports(username, messageId), password, "json")
+
+    def deliveryReport_XML(self, responseType: type[T], username: str, password: str | Secret, messageId: str) -> T:
+        """As `deliveryReport_JSON`, as XML."""
+        password = _sealed("deliveryReport_XML", "password", password)
+        _check_texts("deliveryReport_XML", username=username, messageId=messageId)
+        return self._ask(responseType, DeliveryReports(username, messageId), password, "xml")
+
     def _sub_users(
         self,
         method: str,
@@ -474,7 +547,7 @@ class MSpaceClient:
         _check_response_type(kind, call, form)
         if self._closed:
             raise IllegalStateException("Client instance has been closed.")
-        request = legacy.encode_request(call, password, base=self._base, form=form)
+        request = legacy.encode_request(call, password, base=self._base, form=form, ours=self._router is not None)
         failure: TransportError | None = None
         try:
             reply = self._transport.handle(request)
@@ -587,6 +660,6 @@ _JAVA_MESSAGES: dict[errors.TransportFault, Callable[[str], str]] = {
 
 
 def _processing(error: TransportError, call: Call[Any], request: http.Request) -> ProcessingException:
-    java = _JAVA_MESSAGES[error.fault](urlsplit(request.url).hostname or "")
+    java = _JAVA_MESSAGES[error.fault](error.host or urlsplit(request.url).hostname or "")
     translated = ProcessingException(java, fault=error.fault)
     return outcome_unknown(translated, call.operation) if isinstance(error, OutcomeUnknown) else translated

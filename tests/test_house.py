@@ -23,9 +23,9 @@ MODULES = sorted(
     if not module.name.endswith("__main__")
 )
 FLOORS = {
-    0: ("_version", "errors", "secrets", "models", "sms", "msisdn"),
+    0: ("_version", "errors", "secrets", "models", "sms", "msisdn", "tomlfile"),
     1: ("wire",),
-    2: ("transport", "emulator", "server"),
+    2: ("transport", "emulator", "migration", "server"),
     3: ("client", "jar", "cli", "testing", "__main__"),
 }
 

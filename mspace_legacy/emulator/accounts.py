@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, get_type_hints
 
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
+from mspace_legacy.tomlfile import load_toml
 
 __all__ = ["DEMO_ACCOUNTS", "Account", "load_accounts"]
 
@@ -73,20 +72,13 @@ def load_accounts(path: str | os.PathLike[str]) -> tuple[Account, ...]:
 
     :raises InvalidInput: names the file, the account and the key at fault, never a value of a secret.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    problem = ""
     try:
-        document = tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"can't be read: {type(error).__name__}"
-    except tomllib.TOMLDecodeError as error:
-        # Its text says the place, not what stands there.
-        problem = f"is not TOML: {error}"
-    else:
-        return _checked(path, document)
-    raise InvalidInput(f"{os.fspath(path)} {problem}")
+        return _checked(path, load_toml(path))
+    except InvalidInput as error:
+        problem = str(error)
+    # Raised here, as a traceback that shows variables must not show the document.
+    raise InvalidInput(problem)
 
 
 def _checked(path: str | os.PathLike[str], document: dict[str, Any]) -> tuple[Account, ...]:

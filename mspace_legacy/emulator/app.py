@@ -14,10 +14,9 @@ from typing import Any
 from mspace_legacy.emulator.faults import Fault, Faults
 from mspace_legacy.emulator.ledger import Ledger
 from mspace_legacy.errors import ClosedError, ReplyLost, RequestError, ServerError, ServiceError, outcome_unknown
-from mspace_legacy.models import Call, SendText
+from mspace_legacy.models import Call
 from mspace_legacy.wire import legacy, v2
-from mspace_legacy.wire.dialect import Incoming
-from mspace_legacy.wire.documents import answer
+from mspace_legacy.wire.dialect import Incoming, check_not_empty, malformed
 from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import failure_kind
 
@@ -58,9 +57,9 @@ class Emulator:
     def _answer(self, dialect: Any, secret_kind: str, request: Request) -> Response:
         try:
             incoming: Incoming = dialect.decode_request(request)
-            _check_not_empty(incoming.call)
+            check_not_empty(incoming.call)
         except RequestError as error:
-            return answer(error.status, "text", f"Malformed request: {error}")
+            return malformed(error)
         faults = self.faults.due(incoming.call.operation)
         for fault in faults:
             if fault.kind == "delay":
@@ -76,13 +75,6 @@ class Emulator:
         for fault in faults:
             response = _spoilt(fault, incoming.call, response)
         return response
-
-
-def _check_not_empty(call: Call[Any]) -> None:
-    if isinstance(call, SendText):
-        for key, value in (("recipient", "".join(call.recipients)), ("message", call.message)):
-            if not value:
-                raise RequestError(f"{key} is empty")
 
 
 def _instead(fault: Fault, dialect: Any, incoming: Incoming) -> Response | None:

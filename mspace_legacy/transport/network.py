@@ -368,9 +368,11 @@ class _TooLarge(u3.HTTPError):
 
 def _failure(error: Exception, origin: str, request: Request) -> TransportError:
     fault, reason = _diagnosis(error, before=_progress.unsent)
+    host = urlsplit(origin).hostname or ""
     if _progress.unsent:
-        return NotSent(f"{request.operation}: no connection to {origin}: {reason}; nothing was sent", fault=fault)
-    lost = ReplyLost(f"{request.operation}: no whole reply from {origin}: {reason}", fault=fault)
+        told = f"{request.operation}: no connection to {origin}: {reason}; nothing was sent"
+        return NotSent(told, fault=fault, host=host)
+    lost = ReplyLost(f"{request.operation}: no whole reply from {origin}: {reason}", fault=fault, host=host)
     return lost if request.repeatable else outcome_unknown(lost, request.operation)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from mspace_legacy.errors import RequestError
-from mspace_legacy.models import CALLS, Call, TopUp
+from mspace_legacy.models import CALLS, Call, SendText, TopUp
 from mspace_legacy.secrets import Secret
-from mspace_legacy.wire.documents import Form
+from mspace_legacy.wire.documents import Form, answer
+from mspace_legacy.wire.http import Response
 
-__all__ = ["Incoming", "call_of", "path_below", "sentence", "wire_text"]
+__all__ = ["Incoming", "call_of", "check_not_empty", "malformed", "path_below", "sentence", "wire_text"]
 
 
 class Incoming(NamedTuple):
@@ -32,12 +33,28 @@ def call_of(operation: str, fields: dict[str, Any]) -> Call[Any]:
     return CALLS[operation](**fields)
 
 
-def path_below(url: str, path: str) -> str:
-    """What stands below the service's path in a URL; `RequestError` where the URL lies elsewhere or has a query."""
+def check_not_empty(call: Call[Any]) -> None:
+    """That a send says what to whom; else `RequestError`."""
+    if isinstance(call, SendText):
+        for key, value in (("recipient", "".join(call.recipients)), ("message", call.message)):
+            if not value:
+                raise RequestError(f"{key} is empty")
+
+
+def malformed(error: RequestError) -> Response:
+    """What a server of ours answers to a request that it can't read. The vendor's own words are not known."""
+    return answer(error.status, "text", f"Malformed request: {error}")
+
+
+def path_below(url: str, path: str, *, liberal: bool = False) -> str:
+    """What stands below the service's path in a URL; `RequestError` where the URL lies elsewhere or has a query.
+
+    :param liberal: a question mark below the path is left to whoever reads on.
+    """
     above, found, below = url.partition(f"{path}/")
     if not found or "?" in above:
         raise RequestError(f"the path does not begin with {path}/", status=404)
-    if "?" in below:
+    if "?" in below and not liberal:
         raise RequestError("a bare question mark cuts the path off; within a value it is written %3F")
     return below
 

@@ -8,18 +8,18 @@ read.
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mspace_legacy.errors import AuthenticationError, RequestError, ServiceError, Unsupported
-from mspace_legacy.models import Call, Outcome, ResellerClient, SentMessage, SubUser
+from mspace_legacy.models import Call, DeliveryReport, Outcome, ResellerClient, SentMessage, SubUser
 from mspace_legacy.secrets import Secret
 from mspace_legacy.wire.addresses import service_url
 from mspace_legacy.wire.dialect import Incoming, call_of, path_below, sentence, wire_text
 from mspace_legacy.wire.documents import MEDIA_TYPES, Form, accepted_form, answer, xml_leaf, xml_list, xml_safe
 from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import ACCEPTED_WORD, decode_reply, failure_text, outcome_of
-from mspace_legacy.wire.segments import decode_segments, encode_segments
+from mspace_legacy.wire.segments import decode_segments, encode_segments, read_segments
 
 __all__ = ["PATH", "base_url", "decode_reply", "decode_request", "encode_reply", "encode_request"]
 
@@ -33,9 +33,13 @@ _KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "resellerclienttopup": (("clientname", "name"), ("noofsms", "count")),
     "subacctopup": (("subaccname", "name"), ("noofsms", "count")),
     "login": (),
+    "deliveryreport": (("messageid", "message_id"),),
 }
 """The keys of each operation, in the documented order, after `username` and `password`; and the field of the
 call that each one carries."""
+
+_OURS = ("deliveryreport",)
+"""What the vendor's legacy API does not have: requests of this form are answered by this library's adapter alone."""
 
 _FORMS: dict[str, Form] = {"balance": "text", "login": "text", "resellerclienttopup": "xml"}
 """The form in which the jar's documentation asks for each; elsewhere JSON. A server may offer no other."""
@@ -49,21 +53,28 @@ _AUTHENTICATION_FAILURE = {
 """As documented, spelling and all; elsewhere it is `Authentication failure`."""
 
 
+_EAST_AFRICA = timezone(timedelta(hours=3))
+"""The vendor's clock, by where it lives: which zone the times are in is not documented."""
+
+
 def base_url(main_url: str) -> str:
     """`main_url`, with or without the service's path, as the URL that requests start with."""
     return service_url(main_url, PATH, name="main_url")
 
 
-def encode_request(call: Call[Any], password: Secret, *, base: str, form: Form | None = None) -> Request:
+def encode_request(
+    call: Call[Any], password: Secret, *, base: str, form: Form | None = None, ours: bool = False
+) -> Request:
     """The request for `call`.
 
     :param base: from `base_url`.
     :param form: what the Accept header asks for; by default the form in which the jar is documented to ask.
+    :param ours: the adapter will answer it, which has delivery reports too.
     :raises Unsupported: this API does not have the operation.
     :raises InvalidInput: a text with half of a surrogate pair in it.
     """
-    keys = _KEYS.get(call.operation)
-    if keys is None:
+    keys = _KEYS[call.operation]
+    if call.operation in _OURS and not ours:
         raise Unsupported(f"the legacy API has no {call.operation}: ask the v2 API")
     path = encode_segments(
         [
@@ -82,18 +93,27 @@ def encode_request(call: Call[Any], password: Secret, *, base: str, form: Form |
     )
 
 
-def decode_request(request: Request) -> Incoming:
+def decode_request(request: Request, *, ours: bool = False, liberal: bool = False) -> Incoming:
     """What a request asks for, as a server reads it.
 
+    :param ours: as for `encode_request`.
+    :param liberal: read what integrators write by hand; see `read_segments`. The message is the last key, and
+        everything after `message=` is the message.
     :raises RequestError: not in the documented form. The message says where, without any value.
     """
-    operation, _, segments = path_below(request.url, PATH).partition("/")
-    if operation not in _KEYS:
-        raise RequestError(f"there is no such operation: there are {', '.join(_KEYS)}", status=404)
+    operation, _, segments = path_below(request.url, PATH, liberal=liberal).partition("/")
+    known = [name for name in _KEYS if ours or name not in _OURS]
+    if operation not in known:
+        raise RequestError(f"there is no such operation: there are {', '.join(known)}", status=404)
     if request.method != "GET":
         raise RequestError(f"the method is {request.method}; the legacy API takes GET", status=405)
     keys = _KEYS[operation]
-    username, password, *values = decode_segments(segments, ["username", "password", *(key for key, _ in keys)])
+    expected = ["username", "password", *(key for key, _ in keys)]
+    username, password, *values = (
+        read_segments(segments, expected, open_ended=expected[-1] == "message")
+        if liberal
+        else decode_segments(segments, expected)
+    )
     names = [name for _, name in keys]
     call = call_of(operation, {"username": username, **dict(zip(names, values, strict=True))})
     return Incoming(call, Secret(password), accepted_form(request.headers, "text"))
@@ -113,7 +133,7 @@ def encode_reply(call: Call[Any], outcome: Any, form: Form) -> Response:
     return answer(200, form, xml_leaf(call.operation, xml_safe(text)) if form == "xml" else text)
 
 
-_ELEMENTS = {"sendtext": "message", "subusers": "subUser", "resellerclients": "client"}
+_ELEMENTS = {"sendtext": "message", "subusers": "subUser", "resellerclients": "client", "deliveryreport": "report"}
 """The element of a record in XML: a guess, as no XML of this API has been seen."""
 
 
@@ -124,12 +144,19 @@ def _record(item: Any) -> dict[str, str]:
         case ResellerClient():
             return {"smsBalance": str(item.sms_balance), "clientname": item.name}
         case SentMessage():
-            time = item.response_time or datetime.now()
+            time = item.response_time or datetime.now(_EAST_AFRICA)
             return {
                 "messageId": item.message_id,
                 # The vendor's example has a colon before the milliseconds.
                 "responseTime": f"{time:%Y-%m-%d %H:%M:%S}:{time.microsecond // 1000:03}",
                 "status": _status(item),
+            }
+        case DeliveryReport():
+            return {
+                "messageId": item.message_id,
+                "recipient": item.recipient,
+                "status": item.status,
+                "statusDescription": item.description,
             }
     raise TypeError(f"the legacy API has no reply for a {type(item).__name__}")
 

@@ -8,8 +8,9 @@ spellings. What is not found is never made up: it is a failure that the service 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -45,6 +46,7 @@ __all__ = [
     "failure_kind",
     "failure_text",
     "may_have_acted",
+    "messages_for",
     "outcome_of",
 ]
 
@@ -478,6 +480,41 @@ def outcome_of(status: str, description: str = "") -> Outcome:
         return Outcome.REJECTED
     # Any other word might mean that it was taken.
     return Outcome.UNKNOWN
+
+
+_UNTOLD = SentMessage("", Outcome.UNKNOWN, description="the reply does not tell")
+
+
+def messages_for(
+    recipients: Iterable[str], messages: list[SentMessage], key: Callable[[str], str]
+) -> list[SentMessage]:
+    """A message for each of `recipients`, in that order: by the recipient that it names; where none does, by place.
+
+    :param key: what the forms of one number have in common.
+    """
+    recipients = tuple(recipients)
+    named: dict[str, list[SentMessage]] = {}
+    for message in messages:
+        if message.recipient:
+            named.setdefault(key(message.recipient), []).append(message)
+    if named:
+        asked = Counter(map(key, recipients))
+        told = {number: iter(_each(named.get(number, []), count)) for number, count in asked.items()}
+        found = [next(told[key(recipient)]) for recipient in recipients]
+    elif len(messages) == len(recipients):
+        found = messages
+    else:
+        # The vendor's example shows one record, and does not say for how many recipients.
+        found = [messages[0] if len(messages) == 1 else _UNTOLD] * len(recipients)
+    return [replace(message, recipient=recipient) for message, recipient in zip(found, recipients, strict=True)]
+
+
+def _each(messages: list[SentMessage], count: int) -> list[SentMessage]:
+    """`count` messages out of those that speak of one number. Where they contradict each other, they tell nothing."""
+    if len(messages) == count:
+        return messages
+    agree = len({message.outcome for message in messages}) == 1
+    return [messages[-1] if agree else _UNTOLD] * count
 
 
 def _description(record: Record) -> str:

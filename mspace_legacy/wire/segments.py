@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from mspace_legacy.errors import InvalidInput, RequestError
 
-__all__ = ["decode_segments", "encode_segments", "lone_surrogate"]
+__all__ = ["decode_segments", "encode_segments", "lone_surrogate", "read_segments"]
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -44,7 +44,34 @@ def decode_segments(path: str, keys: Sequence[str]) -> list[str]:
     Strict, so that a server of ours tells a caller's mistake: a slash or a semicolon that was not encoded cuts a
     value off at other servers, so it is refused here. Errors name keys, never values.
     """
-    segments = path.split("/")
+    values = _values(path.split("/"), keys)
+    return [_decode(key, value) for key, value in zip(keys, values, strict=True)]
+
+
+def read_segments(path: str, keys: Sequence[str], *, open_ended: bool) -> list[str]:
+    """The values of `path` as a gateway reads them: what integrators write by hand, where it can mean one thing only.
+
+    The keys are as strict as in `decode_segments`; it is the values that may be written wrong. A percent sign without
+    two hexadecimal digits is a percent sign. What is not UTF-8, escaped or bare, is read as Windows-1252, which
+    programs write that do not know of UTF-8.
+
+    :param open_ended: the last value is all that is left, with slashes, question marks and semicolons. Else a query
+        behind it, as scripts add to get past a cache, and a slash at its end are no part of it.
+    :raises RequestError: a key is missing or is another, or a value before the last is cut off. Names keys, never
+        values.
+    """
+    if not open_ended:
+        path = path.partition("?")[0].removesuffix("/")
+    values = _values(path.split("/", len(keys) - 1) if open_ended else path.split("/"), keys)
+    for key, value in zip(keys, values[:-1] if open_ended else values, strict=False):
+        for bare, escaped in ((";", "%3B"), ("?", "%3F")):
+            if bare in value:
+                raise RequestError(f"{key}: a bare {bare!r} cuts the value off; it is written {escaped}")
+    return [_read(value) for value in values]
+
+
+def _values(segments: list[str], keys: Sequence[str]) -> list[str]:
+    """What stands behind each key, as it came."""
     expected = "/".join(f"{key}=..." for key in keys)
     values = []
     for position, key in enumerate(keys):
@@ -53,7 +80,7 @@ def decode_segments(path: str, keys: Sequence[str]) -> list[str]:
         name, equals, value = segments[position].partition("=")
         if name != key or not equals:
             raise RequestError(_not_the_key(segments[position], position, key, keys, expected))
-        values.append(_decode(key, value))
+        values.append(value)
     if len(segments) > len(keys):
         raise RequestError(
             f"the path goes on after {keys[-1]}=...: expected {expected}; a slash within a value is written %2F"
@@ -93,3 +120,19 @@ def _decode(key: str, value: str) -> str:
     except UnicodeDecodeError:
         pass
     raise RequestError(f"{key}: not UTF-8 after percent-decoding")
+
+
+def _read(value: str) -> str:
+    try:
+        # As a server hands it over: each byte a character.
+        escaped = value.encode("latin-1")
+    except UnicodeEncodeError:
+        escaped = value.encode("utf-8", "replace")
+    unescaped = unquote_to_bytes(escaped)
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return unescaped.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+    # Windows-1252 leaves five bytes undefined.
+    return unescaped.decode("latin-1")

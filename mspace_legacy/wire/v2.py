@@ -39,6 +39,7 @@ __all__ = [
     "STYLES",
     "Style",
     "base_url",
+    "checked_key",
     "decode_reply",
     "decode_request",
     "encode_reply",
@@ -109,7 +110,7 @@ def encode_request(call: Call[Any], api_key: Secret, *, base: str, style: Style 
     return Request(
         "POST",
         url,
-        {"apikey": _checked_key(api_key).reveal(), "Content-Type": MEDIA_TYPES[style], "Accept": MEDIA_TYPES[style]},
+        {"apikey": checked_key(api_key).reveal(), "Content-Type": MEDIA_TYPES[style], "Accept": MEDIA_TYPES[style]},
         _body(style, call.operation, fields),
         repeatable=call.repeatable,
         operation=call.operation,
@@ -117,7 +118,8 @@ def encode_request(call: Call[Any], api_key: Secret, *, base: str, style: Style 
     )
 
 
-def _checked_key(api_key: Secret) -> Secret:
+def checked_key(api_key: Secret) -> Secret:
+    """`api_key`, which a header can hold; else `InvalidInput`, without it."""
     if not _fits_a_header(api_key.reveal()):
         raise InvalidInput(
             "the API key is empty, or holds a space at an end, a line break or a character beyond ASCII, which no "

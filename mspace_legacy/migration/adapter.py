@@ -1,0 +1,129 @@
+"""Adapter: answers legacy requests from the v2 API, so that who asks sees no difference.
+
+A request of the legacy dialect is read, its password checked against the account store, the same call made of v2 with
+the account's API key, and the outcome written as the legacy API writes it, in the form that was asked for. What can't
+be told in that API's words is told by an HTTP status, never by a body that a caller could take for success.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from mspace_legacy.errors import (
+    AuthenticationError,
+    InvalidInput,
+    MSpaceError,
+    NotSent,
+    OutcomeUnknown,
+    RequestError,
+    ServerError,
+    ServiceError,
+)
+from mspace_legacy.migration.accounts import AccountStore
+from mspace_legacy.models import Balance, Call, Login, SendText, SentMessage
+from mspace_legacy.transport.base import Transport
+from mspace_legacy.wire import legacy, v2
+from mspace_legacy.wire.dialect import check_not_empty, malformed
+from mspace_legacy.wire.documents import Form
+from mspace_legacy.wire.http import Request, Response
+from mspace_legacy.wire.replies import decode_reply, failure_kind, messages_for
+
+__all__ = ["Adapter", "failed"]
+
+_log = logging.getLogger("mspace_legacy.adapter")
+
+
+class Adapter:
+    """A transport that answers legacy requests, `login` and delivery reports among them, from v2.
+
+    :param transport: what reaches v2; never asked before the password was found right.
+    :param accounts: the API key of each user name and password.
+    :param base_url: where v2 lives, from `v2.base_url`.
+    :param style: how v2 is asked.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        accounts: AccountStore,
+        *,
+        base_url: str = v2.BASE_URL,
+        style: v2.Style = "json",
+    ) -> None:
+        self._transport = transport
+        self._accounts = accounts
+        self._base = v2.base_url(base_url)
+        self._style = style
+
+    def __repr__(self) -> str:
+        return f"Adapter({self._base!r})"
+
+    def handle(self, request: Request) -> Response:
+        """The reply of the legacy API; see `Transport`. A send or a top-up is made once at most.
+
+        :raises TransportError: v2 was not reached, or gave no whole reply, as the transport below told it.
+        """
+        try:
+            call, password, form = legacy.decode_request(request, ours=True)
+            check_not_empty(call)
+        except RequestError as error:
+            return malformed(error)
+        key = self._accounts.api_key(call.username, password)
+        if key is None:
+            return legacy.encode_reply(call, AuthenticationError("no such account, or a wrong password"), form)
+        # v2 has no login. That the password is right is known by now, and any reply tells whether the account is.
+        asked: Call[Any] = Balance(call.username) if isinstance(call, Login) else call
+        try:
+            asking = v2.encode_request(asked, key, base=self._base, style=self._style)
+        except InvalidInput as error:
+            return malformed(RequestError(str(error)))
+        response = self._transport.handle(asking)
+        try:
+            outcome = decode_reply(asked, response, asking.redact)
+        except MSpaceError as error:
+            if isinstance(error, AuthenticationError):
+                _log.warning("v2 refuses the API key of %r, whose password is right", call.username)
+            return failed(call, error, form)
+        if isinstance(call, Login):
+            outcome = True
+        elif isinstance(call, SendText):
+            outcome = messages_for(call.recipients, outcome, _key_of(call, outcome))
+        return legacy.encode_reply(call, outcome, form)
+
+    def close(self) -> None:
+        """Close the transport below."""
+        self._transport.close()
+
+
+def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
+    """What tells a caller of the legacy API that there is no reply, or one that is `error`.
+
+    A documented failure is what it is there: its text, and status 200. Anything else has a status that no caller
+    takes for success: 503 where nothing was sent, 502 where nobody can know, else the one that v2 gave.
+    """
+    if isinstance(error, ServiceError):
+        told = legacy.encode_reply(call, error, form)
+        if isinstance(error, AuthenticationError) or failure_kind(error.text):
+            return told
+    else:
+        told = legacy.encode_reply(call, ServerError("", text=""), form)
+    if isinstance(error, NotSent):
+        return replace(told, status=503)
+    status = getattr(error, "status", 0)
+    certain = status >= 500 or (status >= 400 and not isinstance(error, OutcomeUnknown))
+    return replace(told, status=status if certain else 502)
+
+
+def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]:
+    """What the two forms of a number have in common: the one asked for, and the one that the reply names."""
+    as_asked = {message.recipient for message in messages} <= {*call.recipients, ""}
+    return str if as_asked else _subscriber_number
+
+
+def _subscriber_number(number: str) -> str:
+    """The nine digits behind the country code or the trunk prefix, which both Kenya and Uganda have."""
+    return re.sub(r"\D", "", number)[-9:] or number

@@ -1,0 +1,344 @@
+"""Shadow: one API answers, the other is asked the same beside it, and what they said is compared.
+
+The one in charge is asked as if there were no other: its answer, or its failure, goes back as it came. The other is
+asked by threads of this module, so late or so badly as it likes; and only for reads, which cost nothing and change
+nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from mspace_legacy.errors import (
+    InvalidInput,
+    MSpaceError,
+    RequestError,
+    ServiceError,
+    TransportError,
+    UnrecognisedFailure,
+)
+from mspace_legacy.models import Call
+from mspace_legacy.transport.base import Transport
+from mspace_legacy.wire import legacy
+from mspace_legacy.wire.dialect import malformed
+from mspace_legacy.wire.http import Request, Response
+from mspace_legacy.wire.replies import content_of, decode_reply, failure_kind
+
+__all__ = [
+    "Answer",
+    "Api",
+    "Comparison",
+    "Comparisons",
+    "Count",
+    "Difference",
+    "Fields",
+    "Outcome",
+    "Shadow",
+    "outcome_of",
+    "same_spelling",
+]
+
+Api = Literal["legacy", "v2"]
+Fields = dict[str, str]
+"""What an answer says, field by field; see `Answer.fields`."""
+
+BOUND_TO_DIFFER = ("responsetime",)
+"""Fields that two answers to the same call never agree on."""
+
+_SPELLINGS = {"subaccuser": "subusername", "clientusername": "clientname", "balance": "smsbalance"}
+"""v2's names of a field, in lower case, and the legacy API's."""
+
+_LONGEST_TEXT = 1_000
+
+_log = logging.getLogger("mspace_legacy.shadow")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one API said.
+
+    `text` is the body, or the error in place of one, with secrets masked and cut to 1,000 characters; `seconds` how
+    long it took.
+
+    `fields` is what of it is compared, after the hooks: a lone value by its operation, such as `balance`; a record's
+    by the account and the field, in lower case, such as `subuser1.smsbalance`; the records' accounts as `order`; or
+    a failure's kind as `failure`.
+    """
+
+    text: str
+    seconds: float
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field that the two do not agree on; None where one of them does not have it."""
+
+    field: str
+    legacy: str | None
+    v2: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One read, asked of both APIs. `in_charge` says whose answer the caller got."""
+
+    operation: str
+    in_charge: Api
+    legacy: Answer
+    v2: Answer
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether they agree on every field that counts."""
+        return not self.differences
+
+    def __str__(self) -> str:
+        took = f"legacy {self.legacy.seconds:.3f} s, v2 {self.v2.seconds:.3f} s"
+        if self.equal:
+            return f"{self.operation}: equal; {took}"
+        told = "; ".join(f"{each.field}: legacy {each.legacy!r}, v2 {each.v2!r}" for each in self.differences)
+        return f"{self.operation}: {told}; {took}"
+
+
+class Outcome(NamedTuple):
+    """What came of asking one API: a reply, or the error in place of one, and how many seconds it took."""
+
+    came: Response | MSpaceError
+    seconds: float
+
+
+class Count(NamedTuple):
+    """How many comparisons of an operation were equal, differed, or were dropped as too many waited."""
+
+    equal: int = 0
+    different: int = 0
+    dropped: int = 0
+
+
+def same_spelling(operation: str, fields: Fields) -> Fields:
+    """The hook that normalises by default: the legacy API's name of a field for v2's."""
+    return {_respelt(name): value for name, value in fields.items()}
+
+
+def _respelt(name: str) -> str:
+    account, dot, field = name.rpartition(".")
+    return f"{account}{dot}{_SPELLINGS.get(field, field)}" if dot else name
+
+
+class Comparisons:
+    """What becomes of two answers to one call: compared by threads of their own, told, logged and counted.
+
+    Equal ones are logged at DEBUG and others as warnings, by the logger `mspace_legacy.shadow`.
+
+    :param on_comparison: called with each, from another thread than the call's.
+    :param normalise: gives the fields to compare in place of those that an operation's answer has.
+    :param ignore: names of fields that don't count; that of a record's field without its account.
+    :param threads: how many reads are under way at once, at most.
+    :param most_waiting: how many wait for that; more are dropped, and counted.
+    """
+
+    def __init__(
+        self,
+        on_comparison: Callable[[Comparison], object] | None = None,
+        *,
+        normalise: Callable[[str, Fields], Fields] = same_spelling,
+        ignore: Collection[str] = BOUND_TO_DIFFER,
+        threads: int = 2,
+        most_waiting: int = 100,
+    ) -> None:
+        for name, value in (("threads", threads), ("most_waiting", most_waiting)):
+            if value < 1:
+                raise InvalidInput(f"{name} is {value}: 1 is the least")
+        self._on_comparison = on_comparison
+        self._normalise = normalise
+        self._ignore = frozenset(ignore)
+        self._threads = threads
+        self._most_waiting = most_waiting
+        self._closed = False
+        self._counts: dict[str, Count] = {}
+        self._forget()
+        _all.add(self)
+
+    def _forget(self) -> None:
+        """Begin without threads, as a child of a fork must, which has none of its parent's."""
+        self._changed = threading.Condition()
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._running = 0
+
+    def __repr__(self) -> str:
+        return f"Comparisons({self.counts})"
+
+    @property
+    def counts(self) -> dict[str, Count]:
+        """By operation, since this was made."""
+        with self._changed:
+            return dict(self._counts)
+
+    def compare(
+        self, call: Call[Any], request: Request, from_legacy: Outcome, from_v2: Outcome, in_charge: Api
+    ) -> Comparison:
+        """Compare what both said to `request`, and tell, log and count it."""
+        old, new = (self._answer(call, request, outcome) for outcome in (from_legacy, from_v2))
+        names = dict.fromkeys([*old.fields, *new.fields])
+        both = (Difference(name, old.fields.get(name), new.fields.get(name)) for name in names)
+        different = tuple(each for each in both if each.legacy != each.v2)
+        comparison = Comparison(call.operation, in_charge, old, new, different)
+        self._count(call.operation, "equal" if comparison.equal else "different")
+        _log.log(logging.DEBUG if comparison.equal else logging.WARNING, "%s", comparison)
+        if self._on_comparison:
+            self._on_comparison(comparison)
+        return comparison
+
+    def _answer(self, call: Call[Any], request: Request, outcome: Outcome) -> Answer:
+        came = outcome.came
+        text = str(came) if isinstance(came, MSpaceError) else came.text()
+        found = {request.redact(name): request.redact(value) for name, value in _fields(call, came).items()}
+        fields = {
+            name: value
+            for name, value in self._normalise(call.operation, found).items()
+            if name not in self._ignore and name.rpartition(".")[2] not in self._ignore
+        }
+        return Answer(request.redact(text)[:_LONGEST_TEXT], outcome.seconds, fields)
+
+    def _count(self, operation: str, what: str) -> None:
+        with self._changed:
+            count = self._counts.get(operation, Count())
+            self._counts[operation] = count._replace(**{what: getattr(count, what) + 1})
+
+    def later(self, operation: str, work: Callable[[], object]) -> None:
+        """Do `work`, which compares answers of `operation`, in a thread of this object; drop it if too many wait."""
+        with self._changed:
+            accepted = not self._closed and len(self._waiting) < self._most_waiting
+            if accepted:
+                self._waiting.append(work)
+                if self._running < self._threads:
+                    self._running += 1
+                    threading.Thread(target=self._work, name="mspace-legacy shadow", daemon=True).start()
+        if not accepted:
+            self._count(operation, "dropped")
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._running -= 1
+                    self._changed.notify_all()
+                    return
+                work = self._waiting.popleft()
+            try:
+                work()
+            except Exception as error:  # a hook of the caller's, whose text may hold a secret
+                _log.error("a comparison failed: %s", type(error).__name__)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until none is under way or waiting; whether that came within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, timeout)
+
+    def close(self, grace: float = 5.0) -> None:
+        """Take no more, and give those that wait `grace` seconds at most. A second time does nothing."""
+        self._closed = True
+        if not self.wait(grace):
+            self._waiting.clear()
+
+
+class Shadow:
+    """A transport that answers from one API and compares what the other says.
+
+    :param to_legacy: answers from the legacy API.
+    :param to_v2: answers the same requests from v2, as `Adapter` does.
+    :param in_charge: whose answer is given; the other's is only looked at.
+    :param comparisons: what becomes of the two.
+    """
+
+    def __init__(
+        self, to_legacy: Transport, to_v2: Transport, *, in_charge: Api = "legacy", comparisons: Comparisons
+    ) -> None:
+        self._ways: dict[Api, Transport] = {"legacy": to_legacy, "v2": to_v2}
+        self._in_charge = in_charge
+        self._comparisons = comparisons
+
+    def __repr__(self) -> str:
+        return f"Shadow(in_charge={self._in_charge!r})"
+
+    def handle(self, request: Request) -> Response:
+        """The reply of the API in charge, as it came; see `Transport`.
+
+        :raises InvalidInput: a send or a top-up, which two APIs would make twice. Neither was asked.
+        """
+        try:
+            call = legacy.decode_request(request).call
+        except RequestError as error:
+            return malformed(error)
+        if not call.repeatable:
+            raise InvalidInput(f"{call.operation} is never asked of both APIs: it would be made twice")
+        answer = outcome_of(self._ways[self._in_charge], request)
+
+        def compare() -> None:
+            other = outcome_of(self._ways["v2" if self._in_charge == "legacy" else "legacy"], request)
+            both = (answer, other) if self._in_charge == "legacy" else (other, answer)
+            self._comparisons.compare(call, request, *both, self._in_charge)
+
+        self._comparisons.later(call.operation, compare)
+        if isinstance(answer.came, MSpaceError):
+            raise answer.came
+        return answer.came
+
+    def close(self) -> None:
+        """Wait for the comparisons under way, within bounds, and close both ways."""
+        self._comparisons.close()
+        for way in self._ways.values():
+            way.close()
+
+
+def outcome_of(transport: Transport, request: Request) -> Outcome:
+    """Ask, and take an error of ours for an outcome too."""
+    began = time.perf_counter()
+    came: Response | MSpaceError
+    try:
+        came = transport.handle(request)
+    except MSpaceError as error:
+        came = error
+    return Outcome(came, time.perf_counter() - began)
+
+
+def _fields(call: Call[Any], came: Response | MSpaceError) -> Fields:
+    if isinstance(came, MSpaceError):
+        return {"failure": f"{type(came).__name__}: {came.fault}" if isinstance(came, TransportError) else str(came)}
+    try:
+        model = decode_reply(call, came)
+    except ServiceError as error:
+        documented = failure_kind(error.text) or type(error)
+        return {"failure": error.text if documented is UnrecognisedFailure else documented.__name__}
+    except MSpaceError as error:
+        return {"failure": f"{type(error).__name__}: HTTP {came.status}"}
+    if not isinstance(model, list):
+        return {call.operation: str(model)}
+    # The records as they came, not the models: a field that one of them has more is a difference too.
+    fields: Fields = {}
+    names = [record.name for record in model]
+    for name, record in zip(names, content_of(came).records or [], strict=True):
+        fields |= {f"{name}.{field}": value for field, value in record.items()}
+    return {"order": ", ".join(names), **fields}
+
+
+_all: weakref.WeakSet[Comparisons] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for comparisons in list(_all):
+        comparisons._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
