@@ -7,6 +7,7 @@ closed, one that was cut short is cut short.
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import struct
 import threading
@@ -23,6 +24,7 @@ from mspace_legacy.wire.http import Request, Response
 try:
     from waitress import wasyncore
     from waitress.channel import ClientDisconnected, HTTPChannel
+    from waitress.parser import HTTPRequestParser
     from waitress.server import create_server
     from waitress.task import WSGITask
 except ModuleNotFoundError as missing:
@@ -78,16 +80,44 @@ class _Channel(HTTPChannel):
     logger = _connection_log
 
 
+class _LiberalParser(HTTPRequestParser):
+    def parse_header(self, header_plus: bytes) -> None:
+        line, end, rest = header_plus.partition(b"\r\n")
+        if found := _REQUEST_LINE.fullmatch(line):
+            method, target, version = found.groups()
+            header_plus = method + _BARE.sub(lambda bare: b"%%%02X" % bare[0][0], target) + version + end + rest
+        super().parse_header(header_plus)
+
+
+_REQUEST_LINE = re.compile(rb"([A-Z]+ )(/[^\r\n]*)( HTTP/[0-9]\.[0-9])")
+_BARE = re.compile(rb"[^!-~]")
+"""What can't stand in a request's target (RFC 9112, section 3.2)."""
+
+
+class _LiberalChannel(_Channel):
+    parser_class = _LiberalParser
+
+
 class Server:
     """`transport` behind a socket; a context manager that serves from a thread of its own.
 
     :param host: 127.0.0.1 by default. A wider address serves whoever reaches it, without TLS.
     :param port: 0 lets the system choose one; `port` and `url` tell which.
     :param threads: how many requests are answered at once.
+    :param liberal: take a request's target with bare spaces, or with bytes beyond ASCII, as programs send them that
+        encode nothing. They arrive percent-encoded.
     :raises InvalidInput: the address can't be listened on.
     """
 
-    def __init__(self, transport: Transport, *, host: str = "127.0.0.1", port: int = 0, threads: int = 8) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        threads: int = 8,
+        liberal: bool = False,
+    ) -> None:
         self._transport = transport
         self._map: dict[int, Any] = {}
         server: Any = create_server(
@@ -100,7 +130,7 @@ class Server:
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=False,
         )
-        server.channel_class = _Channel
+        server.channel_class = _LiberalChannel if liberal else _Channel
         self._server = server
         self._stopping = threading.Event()
         # Reentrant, as a signal handler may call `stop` in the thread that serves.
@@ -224,7 +254,7 @@ def _request(environ: WSGIEnvironment) -> Request:
     # In absolute form (RFC 9112, section 3.2.2) it names a host of its own.
     url = target if target.startswith("http") else f"http://{environ.get('HTTP_HOST', 'localhost')}{target}"
     body = environ["wsgi.input"].read() if environ.get("CONTENT_LENGTH") else None
-    return Request(environ["REQUEST_METHOD"], url, headers, body)
+    return Request(environ["REQUEST_METHOD"], url, headers, body, remote_address=environ.get("REMOTE_ADDR", ""))
 
 
 def _break(channel: Any, *, reset: bool) -> None:

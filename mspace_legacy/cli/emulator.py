@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from types import FrameType
 from typing import get_args
 
 import click
 
 from mspace_legacy.cli import DONE
 from mspace_legacy.cli.output import json_option, show, show_json
+from mspace_legacy.cli.serving import stopped_by_signals
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Fault, Faults, Ledger, load_accounts
 from mspace_legacy.emulator.faults import FaultKind
 from mspace_legacy.server import Server
@@ -67,20 +66,12 @@ def emulator(
 
 
 def _serve(emulator: Emulator, host: str, port: int, *, as_json: bool) -> int:
-    before = []
     try:
         server = Server(emulator, host=host, port=port)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            server.stop()
-
-        # Before the address is told: who reads it may stop us at once.
-        before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
-        _tell_addresses(emulator, server.url, as_json=as_json)
-        server.serve()
+        with stopped_by_signals(server):
+            _tell_addresses(emulator, server.url, as_json=as_json)
+            server.serve()
     finally:
-        for number, handler in before:
-            signal.signal(number, handler)
         emulator.close()
     return DONE
 

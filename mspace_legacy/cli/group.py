@@ -29,6 +29,9 @@ COMMANDS: dict[str, str] = {
     "subusers": "account",
     "clients": "account",
     "topup": "account",
+    "gateway": "gateway",
+    "verifier": "gateway",
+    "parity": "parity",
 }
 """The module below `mspace_legacy.cli` that holds each command, under the command's name."""
 

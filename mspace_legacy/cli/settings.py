@@ -24,7 +24,7 @@ from mspace_legacy.secrets import Secret
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT
 from mspace_legacy.wire import legacy, v2
 
-__all__ = ["Api", "Settings", "account_command"]
+__all__ = ["Api", "Settings", "account_command", "secret"]
 
 Api = Literal["legacy", "v2"]
 
@@ -98,7 +98,7 @@ class Settings:
         timeout = DEFAULT_TIMEOUT if self.timeout is None else self.timeout
         if api == "v2":
             base = v2.base_url(self.url or v2.BASE_URL)
-            key = _secret("API key", "--api-key-file", self.api_key_file, "MSPACE_API_KEY")
+            key = secret("API key", "--api-key-file", self.api_key_file, "MSPACE_API_KEY")
             return Client.v2(
                 self.username,
                 key,
@@ -115,7 +115,7 @@ class Settings:
                 "gave you"
             )
         base = legacy.base_url(self.url)
-        password = _secret("password", "--password-file", self.password_file, "MSPACE_PASSWORD")
+        password = secret("password", "--password-file", self.password_file, "MSPACE_PASSWORD")
         return Client.legacy(base, self.username, password, timeout=timeout, country=self.country)
 
     def _likely_api(self) -> Api:
@@ -137,7 +137,12 @@ def account_command(function: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def _secret(what: str, option: str, file: str | None, variable: str) -> Secret:
+def secret(what: str, option: str, file: str | None, variable: str, *, twice: bool = False) -> Secret:
+    """The secret that a file, the environment or the user at the terminal gives, in that order.
+
+    :param twice: have the user enter it twice.
+    :raises InvalidInput: there is none; the message says how to give it.
+    """
     if file is not None:
         return _from_file(option, file)
     value = os.environ.get(variable)
@@ -149,11 +154,15 @@ def _secret(what: str, option: str, file: str | None, variable: str) -> Secret:
         )
     try:
         value = getpass.getpass(f"{what[0].upper()}{what[1:]}: ")
+        again = getpass.getpass("Once more: ") if twice and value else value
     except EOFError:
-        value = ""
-    if not value:
-        raise InvalidInput(f"no {what} was entered")
-    return Secret(value)
+        value = again = ""
+    entered = Secret(value)
+    problem = f"no {what} was entered" if not value else f"the two {what}s differ" if again != value else ""
+    del value, again
+    if problem:
+        raise InvalidInput(problem)
+    return entered
 
 
 def _from_file(option: str, file: str) -> Secret:

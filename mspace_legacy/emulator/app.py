@@ -6,7 +6,6 @@ that says so. A fake that swallows mistakes is worth nothing.
 
 from __future__ import annotations
 
-import html
 import time
 from types import ModuleType
 from typing import Any
@@ -16,7 +15,7 @@ from mspace_legacy.emulator.ledger import Ledger
 from mspace_legacy.errors import ClosedError, ReplyLost, RequestError, ServerError, ServiceError, outcome_unknown
 from mspace_legacy.models import Call
 from mspace_legacy.wire import legacy, v2
-from mspace_legacy.wire.dialect import Incoming, check_not_empty, malformed
+from mspace_legacy.wire.dialect import Incoming, check_not_empty, error_page, malformed
 from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import failure_kind
 
@@ -47,7 +46,7 @@ class Emulator:
         for dialect, secret_kind in _DIALECTS:
             if f"{dialect.PATH}/" in request.url:
                 return self._answer(dialect, secret_kind, request)
-        return _page(404, "Not Found", "The requested resource is not available")
+        return error_page(404, "Not Found", "The requested resource is not available")
 
     def close(self) -> None:
         """Close the ledger. A second time does nothing."""
@@ -81,7 +80,7 @@ def _instead(fault: Fault, dialect: Any, incoming: Incoming) -> Response | None:
     """What a fault answers in place of acting on the call; None for a fault that comes later."""
     match fault.kind:
         case "status":
-            return _page(int(fault.argument), "", "The service is out of order")
+            return error_page(int(fault.argument), "", "The service is out of order")
         case "fail":
             kind = failure_kind(fault.argument) or ServerError
             failure = kind(fault.argument, text=fault.argument)
@@ -98,9 +97,9 @@ def _spoilt(fault: Fault, call: Call[Any], response: Response) -> Response:
     """The reply as a fault leaves it, after the call was acted on."""
     match fault.kind:
         case "status-after":
-            return _page(int(fault.argument), "", "The service is out of order")
+            return error_page(int(fault.argument), "", "The service is out of order")
         case "html":
-            return _page(200, "OK", "Welcome")
+            return error_page(200, "OK", "Welcome")
         case "garbage":
             return Response(200, b"\x00\xff\x8b{]<" * 8, (("Content-Type", "application/octet-stream"),))
         case "reset-after":
@@ -114,11 +113,3 @@ def _lost(call: Call[Any], fault: Any, partial: Response | None = None) -> Reply
     error = ReplyLost(f"{call.operation}: a fault of the emulator: {fault}", fault=fault)
     error.partial = partial
     return error if call.repeatable else outcome_unknown(error, call.operation)
-
-
-def _page(status: int, reason: str, text: str) -> Response:
-    """An error page as Tomcat makes them, which is what a wrong path of the legacy API is known to get."""
-    title = html.escape(f"HTTP Status {status} - {reason or text}")
-    page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
-    headers = (("Content-Type", "text/html;charset=utf-8"), ("Content-Length", str(len(page))))
-    return Response(status, page, headers, reason)

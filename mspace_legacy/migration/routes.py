@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from mspace_legacy.errors import InvalidInput, RequestError, Unsupported, WrongType
 from mspace_legacy.migration.accounts import AccountStore
 from mspace_legacy.migration.adapter import Adapter
-from mspace_legacy.migration.shadow import Comparisons, Shadow
+from mspace_legacy.migration.shadow import Api, Comparisons, Shadow
 from mspace_legacy.models import CALLS, Call
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire import legacy, v2
@@ -46,10 +46,9 @@ class Route:
     def __str__(self) -> str:
         return f"canary:{self.percent:g}" if self.mode == "canary" else self.mode
 
-    @property
-    def needs_v2(self) -> bool:
-        """Whether v2 is ever asked."""
-        return self.mode != "legacy"
+    def asks(self, api: Api) -> bool:
+        """Whether that API is ever asked."""
+        return self.mode != ("v2" if api == "legacy" else "legacy")
 
 
 class Routes:
@@ -120,10 +119,9 @@ class Routes:
     def __repr__(self) -> str:
         return f"Routes.parse({str(self)!r})"
 
-    @property
-    def need_v2(self) -> bool:
-        """Whether any of them ever asks v2."""
-        return any(route.needs_v2 for route in self._routes.values())
+    def ask(self, api: Api) -> bool:
+        """Whether any of them ever asks that API."""
+        return any(route.asks(api) for route in self._routes.values())
 
 
 def _route(operation: str, route: Route | str) -> Route:
@@ -203,7 +201,7 @@ class Router:
     @routes.setter
     def routes(self, routes: Routes | Mapping[str, Route | str] | str) -> None:
         made = Routes.of(routes)
-        if made.need_v2 and self._v2 is None:
+        if made.ask("v2") and self._v2 is None:
             raise InvalidInput("routes: v2 wants an API key: give accounts, or route everything to legacy")
         self._routes = made
 

@@ -86,6 +86,9 @@ class Difference:
     legacy: str | None
     v2: str | None
 
+    def __str__(self) -> str:
+        return f"{self.field}: legacy {_shown(self.legacy)}, v2 {_shown(self.v2)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -106,8 +109,11 @@ class Comparison:
         took = f"legacy {self.legacy.seconds:.3f} s, v2 {self.v2.seconds:.3f} s"
         if self.equal:
             return f"{self.operation}: equal; {took}"
-        told = "; ".join(f"{each.field}: legacy {each.legacy!r}, v2 {each.v2!r}" for each in self.differences)
-        return f"{self.operation}: {told}; {took}"
+        return f"{self.operation}: {'; '.join(map(str, self.differences))}; {took}"
+
+
+def _shown(value: str | None) -> str:
+    return "has none" if value is None else repr(value)
 
 
 class Outcome(NamedTuple):
@@ -187,17 +193,19 @@ class Comparisons:
     def compare(
         self, call: Call[Any], request: Request, from_legacy: Outcome, from_v2: Outcome, in_charge: Api
     ) -> Comparison:
-        """Compare what both said to `request`, and tell, log and count it."""
+        """What both said to `request`, after the hooks, and where they differ."""
         old, new = (self._answer(call, request, outcome) for outcome in (from_legacy, from_v2))
         names = dict.fromkeys([*old.fields, *new.fields])
         both = (Difference(name, old.fields.get(name), new.fields.get(name)) for name in names)
         different = tuple(each for each in both if each.legacy != each.v2)
-        comparison = Comparison(call.operation, in_charge, old, new, different)
-        self._count(call.operation, "equal" if comparison.equal else "different")
+        return Comparison(call.operation, in_charge, old, new, different)
+
+    def tell(self, comparison: Comparison) -> None:
+        """Count it, log it, and hand it to whoever asked for it."""
+        self._count(comparison.operation, "equal" if comparison.equal else "different")
         _log.log(logging.DEBUG if comparison.equal else logging.WARNING, "%s", comparison)
         if self._on_comparison:
             self._on_comparison(comparison)
-        return comparison
 
     def _answer(self, call: Call[Any], request: Request, outcome: Outcome) -> Answer:
         came = outcome.came
@@ -287,7 +295,7 @@ class Shadow:
         def compare() -> None:
             other = outcome_of(self._ways["v2" if self._in_charge == "legacy" else "legacy"], request)
             both = (answer, other) if self._in_charge == "legacy" else (other, answer)
-            self._comparisons.compare(call, request, *both, self._in_charge)
+            self._comparisons.tell(self._comparisons.compare(call, request, *both, self._in_charge))
 
         self._comparisons.later(call.operation, compare)
         if isinstance(answer.came, MSpaceError):

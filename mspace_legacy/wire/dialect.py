@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any, NamedTuple
 
 from mspace_legacy.errors import RequestError
@@ -10,7 +11,7 @@ from mspace_legacy.secrets import Secret
 from mspace_legacy.wire.documents import Form, answer
 from mspace_legacy.wire.http import Response
 
-__all__ = ["Incoming", "call_of", "check_not_empty", "malformed", "path_below", "sentence", "wire_text"]
+__all__ = ["Incoming", "call_of", "check_not_empty", "error_page", "malformed", "path_below", "sentence", "wire_text"]
 
 
 class Incoming(NamedTuple):
@@ -44,6 +45,14 @@ def check_not_empty(call: Call[Any]) -> None:
 def malformed(error: RequestError) -> Response:
     """What a server of ours answers to a request that it can't read. The vendor's own words are not known."""
     return answer(error.status, "text", f"Malformed request: {error}")
+
+
+def error_page(status: int, reason: str, text: str) -> Response:
+    """An error page as Tomcat makes them, which is what a wrong path of the legacy API is known to get."""
+    title = html.escape(f"HTTP Status {status} - {reason or text}")
+    page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
+    headers = (("Content-Type", "text/html;charset=utf-8"), ("Content-Length", str(len(page))))
+    return Response(status, page, headers, reason)
 
 
 def path_below(url: str, path: str, *, liberal: bool = False) -> str:

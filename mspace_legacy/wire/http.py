@@ -44,7 +44,8 @@ class Request:
     """An HTTP request. `url` is absolute and stands exactly as it goes over the wire, the secrets in it too.
 
     `repeatable` says whether asking twice does no harm; `operation` what it asks for. `secrets` are those that
-    stand in it, so that whatever is printed of it, or of its reply, can be cleaned of them.
+    stand in it, so that whatever is printed of it, or of its reply, can be cleaned of them. `remote_address` is where
+    it came from, if a server of ours received it.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Request:
     repeatable: bool = False
     operation: str = ""
     secrets: tuple[Secret, ...] = ()
+    remote_address: str = ""
 
     def redact(self, text: str) -> str:
         """`text` without this request's secrets, in any spelling."""

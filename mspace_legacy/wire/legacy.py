@@ -102,9 +102,9 @@ def decode_request(request: Request, *, ours: bool = False, liberal: bool = Fals
     :raises RequestError: not in the documented form. The message says where, without any value.
     """
     operation, _, segments = path_below(request.url, PATH, liberal=liberal).partition("/")
-    known = [name for name in _KEYS if ours or name not in _OURS]
-    if operation not in known:
-        raise RequestError(f"there is no such operation: there are {', '.join(known)}", status=404)
+    if operation not in _KEYS or (operation in _OURS and not ours):
+        known = ", ".join(name for name in _KEYS if name not in _OURS)
+        raise RequestError(f"there is no such operation: there are {known}", status=404)
     if request.method != "GET":
         raise RequestError(f"the method is {request.method}; the legacy API takes GET", status=405)
     keys = _KEYS[operation]

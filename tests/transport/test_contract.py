@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from mspace_legacy import OutcomeUnknown, Secret, errors
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
-from mspace_legacy.migration import Adapter, Router
+from mspace_legacy.migration import Adapter, Gateway, Router, Routes, Settings
 from mspace_legacy.models import (
     Balance,
     Call,
@@ -36,7 +38,7 @@ from mspace_legacy.transport import Network, Retry, Transport
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.documents import Form
 from mspace_legacy.wire.http import Request
-from tests.migration.stores import demo_store
+from tests.migration.stores import demo_store, write_demo_store
 
 NOW = 1_750_000_000.0
 """2025-06-15 15:06:40 in UTC."""
@@ -110,6 +112,26 @@ LEGACY_MAKERS: dict[str, Maker] = {
 }
 
 
+GATEWAYS: dict[str, Maker] = {
+    "gateway in process": lambda emulator, stack: gateway(emulator, stack, "*=v2"),
+    "gateway to v2 over a socket": lambda emulator, stack: behind_a_socket(gateway(emulator, stack, "*=v2"), stack),
+    "gateway to legacy over a socket": lambda emulator, stack: behind_a_socket(
+        gateway(emulator, stack, "*=legacy"), stack
+    ),
+}
+"""They tell in a reply of their own that there was none."""
+
+
+def gateway(emulator: Emulator, stack: ExitStack, routes: str) -> Transport:
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    settings = Settings(write_demo_store(folder), main_url="http://service", routes=Routes.parse(routes))
+    return Gateway(settings, transport=emulator)
+
+
+def behind_a_socket(transport: Transport, stack: ExitStack) -> Transport:
+    return InFrontOf(stack.enter_context(Server(transport, liberal=True)).url, Network(timeout=5))
+
+
 def made(maker: Maker, emulator: Emulator) -> Iterator[Transport]:
     with ExitStack() as stack:
         transport = maker(emulator, stack)
@@ -125,8 +147,14 @@ def dual(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Transpo
 
 
 @pytest.fixture(params=[*MAKERS, *LEGACY_MAKERS])
-def transport(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Transport]:
+def raising(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Transport]:
+    """A transport that raises where there is no reply."""
     yield from made({**MAKERS, **LEGACY_MAKERS}[request.param], emulator)
+
+
+@pytest.fixture(params=[*MAKERS, *LEGACY_MAKERS, *GATEWAYS])
+def transport(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Transport]:
+    yield from made({**MAKERS, **LEGACY_MAKERS, **GATEWAYS}[request.param], emulator)
 
 
 @pytest.fixture
@@ -240,16 +268,35 @@ def test_v2_replies_and_failures(dual: Transport, emulator: Emulator, style: v2.
         ask(ResellerClientTopUp("plain", "client1", 5), Secret("plain-api-key-".ljust(128, "0")))
 
 
-@pytest.mark.parametrize("fault", ["refuse", "reset-before", "reset-after", "truncate"])
-def test_a_reply_that_is_lost_is_told_as_such(transport: Transport, emulator: Emulator, fault: str) -> None:
+LOSSES = ["refuse", "reset-before", "reset-after", "truncate"]
+
+
+@pytest.mark.parametrize("fault", LOSSES)
+def test_a_reply_that_is_lost_is_told_as_such(raising: Transport, emulator: Emulator, fault: str) -> None:
     emulator.faults.add(fault)
     with pytest.raises(errors.ReplyLost) as of_read:
-        ask_legacy(transport, Balance("demo"))
+        ask_legacy(raising, Balance("demo"))
     with pytest.raises(errors.ReplyLost) as of_send:
-        ask_legacy(transport, SEND)
+        ask_legacy(raising, SEND)
     assert not isinstance(of_read.value, OutcomeUnknown)
     assert isinstance(of_send.value, OutcomeUnknown)
     assert len(emulator.ledger.messages()) == (1 if fault in ("reset-after", "truncate") else 0)
+
+
+@pytest.mark.parametrize("fault", LOSSES)
+@pytest.mark.parametrize("maker", GATEWAYS.values(), ids=GATEWAYS)
+def test_a_gateway_tells_a_lost_reply_in_one_of_its_own(maker: Maker, emulator: Emulator, fault: str) -> None:
+    """As a Java client asks again whose connection closes without one; and never as a success."""
+    emulator.faults.add(fault)
+    for transport in made(maker, emulator):
+        for call in (Balance("demo"), SEND):
+            request = legacy.encode_request(call, PASSWORD, base="http://service/mspaceservice/wr/sms")
+            response = transport.handle(request)
+            assert (response.status, response.text()) == (502, "internal service error")
+            with pytest.raises(errors.ServerError) as told:
+                legacy.decode_reply(call, response)
+            assert isinstance(told.value, OutcomeUnknown) is (call is SEND)
+        assert len(emulator.ledger.messages()) == (1 if fault in ("reset-after", "truncate") else 0)
 
 
 def test_threads(transport: Transport, emulator: Emulator) -> None:

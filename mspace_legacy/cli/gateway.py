@@ -1,0 +1,124 @@
+"""The commands for legacy callers that can't be changed: the gateway, and the verifiers that its accounts need."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from mspace_legacy.cli import DONE
+from mspace_legacy.cli.output import json_option, plain, show, show_json
+from mspace_legacy.cli.serving import stopped_by_signals
+from mspace_legacy.cli.settings import secret
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.migration.accounts import Verifier
+from mspace_legacy.migration.gateway import Gateway, Metrics
+from mspace_legacy.migration.settings import Settings, load_settings
+from mspace_legacy.server import Server
+from mspace_legacy.wire import legacy
+
+__all__ = ["gateway", "verifier"]
+
+_log = logging.getLogger("mspace_legacy.gateway")
+
+
+@click.command()
+@click.option("--config", "config_file", metavar="FILE.toml", required=True, help="The settings; see README.md.")
+@click.option("--host", help="In place of that in the file. A wider address serves whoever reaches it.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="In place of that in the file; 0 lets the system pick one."
+)
+@click.option("--check", is_flag=True, help="Read the settings and the accounts, and do not serve.")
+@json_option
+def gateway(config_file: str, host: str | None, port: int | None, check: bool, as_json: bool) -> int:
+    """Answer the legacy path API for callers that can't be changed, by routes and accounts.
+
+    Callers change the host name, and nothing else. SIGHUP reads routes and accounts again; SIGINT (Ctrl-C) and
+    SIGTERM stop it once the calls under way are answered, with exit code 0. The access log goes to standard error.
+    """
+    settings = load_settings(config_file)
+    _log_to_stderr()
+    served = Gateway(settings, metrics=_metrics())
+    try:
+        if not check:
+            _serve(served, settings, config_file, host, port, as_json=as_json)
+        elif as_json:
+            show_json({"routes": str(settings.routes), "usernames": list(served.usernames)})
+        else:
+            show(f"routes    {settings.routes}")
+            show(f"accounts  {', '.join(served.usernames)}")
+    finally:
+        served.close()
+    return DONE
+
+
+def _serve(
+    served: Gateway, settings: Settings, config_file: str, host: str | None, port: int | None, *, as_json: bool
+) -> None:
+    server = Server(
+        served,
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+        threads=settings.threads,
+        liberal=True,
+    )
+
+    def reload() -> None:
+        try:
+            served.reload(load_settings(config_file))
+        except InvalidInput as error:
+            _log.error("nothing was changed: %s", error)
+        else:
+            _log.info("routes and accounts were read again")
+
+    with stopped_by_signals(server, on_hangup=reload):
+        main_url = legacy.base_url(server.url)
+        if as_json:
+            show_json({"main_url": main_url, "routes": str(settings.routes)})
+        else:
+            show(f"main_url  {main_url}")
+            show(f"routes    {settings.routes}")
+        # A call under way may take as long as the API behind it may.
+        server.serve(grace=settings.connect_timeout + settings.reply_timeout + 5)
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("mspace_legacy")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
+
+
+def _metrics() -> Metrics | None:
+    try:
+        from mspace_legacy.migration.metrics import PrometheusMetrics
+    except ModuleNotFoundError as error:
+        if error.name != "prometheus_client":
+            raise
+        _log.info("no /metrics: pip install 'mspace_legacy[gateway]'")
+        return None
+    return PrometheusMetrics()
+
+
+@click.command()
+@click.option("--password-file", metavar="FILE", help="File that holds the password; or MSPACE_PASSWORD holds it.")
+@json_option
+def verifier(password_file: str | None, as_json: bool) -> int:
+    """Make the verifier of a password, for an account store's `password_verifier`.
+
+    It tells a right password from a wrong one, and does not hold it. The password is asked for unless a file or
+    MSPACE_PASSWORD holds it.
+    """
+    made = str(Verifier.of(secret("password", "--password-file", password_file, "MSPACE_PASSWORD", twice=True)))
+    if as_json:
+        show_json({"password_verifier": made})
+    else:
+        show(made)
+    return DONE

@@ -1,0 +1,292 @@
+"""Gateway: the legacy path API for callers that can't be changed, answered through routes and accounts.
+
+A transport like any other; `server.Server` puts it behind a socket. It reads what integrators write by hand, lets in
+whoever is in the account store, and has a reply to every request: a Java client whose connection closes without one
+sends its request again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+from mspace_legacy.errors import AuthenticationError, InvalidInput, MSpaceError, RequestError
+from mspace_legacy.migration.accounts import AccountStore
+from mspace_legacy.migration.adapter import failed
+from mspace_legacy.migration.routes import Router
+from mspace_legacy.migration.settings import Settings
+from mspace_legacy.migration.shadow import Comparisons
+from mspace_legacy.secrets import Secret
+from mspace_legacy.transport import Network, Retry, Transport
+from mspace_legacy.wire import legacy
+from mspace_legacy.wire.dialect import check_not_empty, error_page, malformed
+from mspace_legacy.wire.documents import answer
+from mspace_legacy.wire.http import Request, Response, header
+
+__all__ = ["Exchange", "Gateway", "Metrics"]
+
+_log = logging.getLogger("mspace_legacy.gateway")
+_access_log = logging.getLogger("mspace_legacy.gateway.access")
+
+_NO_LEGACY_API = "http://legacy.invalid"
+"""Stands in a request's URL where no route leads to the legacy API (RFC 2606, section 2)."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Exchange(NamedTuple):
+    """One request and what became of it, for the access log and for metrics.
+
+    `operation` and `route` are `-` where it did not come that far. `refused` is `malformed`, `password` or `slowed`,
+    or `-`. `username` is told of an account whose password was right, as anything may stand in its place before.
+    """
+
+    request_id: str
+    address: str
+    username: str
+    operation: str
+    route: str
+    refused: str
+    status: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"request={self.request_id} address={self.address or '-'} username={self.username!r} "
+            f"operation={self.operation} route={self.route!r} refused={self.refused} status={self.status} "
+            f"ms={self.seconds * 1000:.1f}"
+        )
+
+
+class Metrics(Protocol):
+    """What counts exchanges, and shows the counts; see `metrics.PrometheusMetrics`."""
+
+    def observe(self, exchange: Exchange) -> None:
+        """Count one."""
+        ...
+
+    def page(self, comparisons: Comparisons) -> Response:
+        """All of them, with the counts of comparisons."""
+        ...
+
+
+class _Told(NamedTuple):
+    response: Response
+    operation: str = "-"
+    route: str = "-"
+    refused: str = "-"
+    username: str = "-"
+
+
+class Gateway:
+    """A transport that answers whoever is in the account store, through routes. Safe to use from several threads.
+
+    It holds nothing but connections, remembered passwords and the failures of each address, so that any number can
+    stand side by side.
+
+    :param transport: reaches both APIs; by default the network, with reads asked again when it fails.
+    :param metrics: counts the exchanges, and is shown at `/metrics`; nothing is there without it.
+    :param comparisons: what becomes of the answers where a route asks both APIs.
+    :raises InvalidInput: the account store's file can't be right.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: Transport | None = None,
+        metrics: Metrics | None = None,
+        comparisons: Comparisons | None = None,
+    ) -> None:
+        timeout = (settings.connect_timeout, settings.reply_timeout)
+        self._settings = settings
+        self._transport = transport or Retry(Network(timeout=timeout, connections=settings.threads))
+        self._base = legacy.base_url(settings.main_url or _NO_LEGACY_API)
+        self._trusted = [ipaddress.ip_network(network) for network in settings.trusted_proxies]
+        self._metrics = metrics
+        self._brake = _Brake(most_waiting=max(1, settings.threads // 4))
+        self.comparisons = comparisons or Comparisons()
+        self._behind = self._made(settings)
+
+    def _made(self, settings: Settings) -> tuple[AccountStore, Router]:
+        accounts = AccountStore.load(settings.accounts)
+        router = Router.over(
+            self._transport,
+            settings.routes,
+            accounts,
+            base_url=self._settings.base_url,
+            comparisons=self.comparisons,
+        )
+        return accounts, router
+
+    def __repr__(self) -> str:
+        return f"Gateway({self._settings!r})"
+
+    @property
+    def usernames(self) -> tuple[str, ...]:
+        """Those of the account store."""
+        return self._behind[0].usernames
+
+    def reload(self, settings: Settings) -> None:
+        """Take over routes and accounts. Requests under way finish as they began.
+
+        :raises InvalidInput: the account store's file can't be right; nothing has changed.
+        """
+        if settings.routes.ask("legacy") and not self._settings.main_url:
+            raise InvalidInput("routes: there was no main_url when the gateway started: start it anew")
+        self._behind = self._made(settings)
+
+    def handle(self, request: Request) -> Response:
+        """The reply, for every request; see `Transport`. A lost reply of an API's is told as a status, too."""
+        path = "/" + request.url.partition("://")[2].partition("/")[2].partition("?")[0]
+        if path == "/healthz":
+            return answer(200, "text", "ok\n")
+        if path == "/metrics" and self._metrics:
+            return self._metrics.page(self.comparisons)
+        began = time.perf_counter()
+        request_id, address = self._origin(request)
+        told = self._answer(request, request_id, address)
+        exchange = Exchange(
+            request_id,
+            address,
+            told.username,
+            told.operation,
+            told.route,
+            told.refused,
+            told.response.status,
+            time.perf_counter() - began,
+        )
+        _access_log.info("%s", exchange)
+        if self._metrics:
+            self._metrics.observe(exchange)
+        return replace(told.response, headers=(*told.response.headers, ("X-Request-Id", request_id)))
+
+    def close(self) -> None:
+        """Wait for the comparisons under way, within bounds, and close the transport below."""
+        self._behind[1].close()
+
+    def _origin(self, request: Request) -> tuple[str, str]:
+        """The request's id, and the address that it comes from, as a trusted proxy tells them."""
+        address = request.remote_address
+        if not self._is_trusted(address):
+            return secrets.token_hex(8), address
+        # Each proxy adds, at the right, whom it was asked by. Left of one that is not ours, anyone may have written.
+        for hop in reversed((header(request.headers, "x-forwarded-for") or "").split(",")):
+            if not hop.strip() or not self._is_trusted(address):
+                break
+            address = hop.strip()
+        request_id = header(request.headers, "x-request-id") or ""
+        return request_id if _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8), address
+
+    def _is_trusted(self, address: str) -> bool:
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._trusted)
+
+    def _answer(self, request: Request, request_id: str, address: str) -> _Told:
+        if f"{legacy.PATH}/" not in request.url:
+            return _Told(error_page(404, "Not Found", "The requested resource is not available"), refused="malformed")
+        try:
+            call, password, form = legacy.decode_request(request, ours=True, liberal=True)
+            check_not_empty(call)
+        except RequestError as error:
+            _log.warning("request=%s can't be read: %s", request_id, error)
+            return _Told(malformed(error), refused="malformed")
+        accounts, router = self._behind
+        refused = self._refused(accounts, call.username, password, address)
+        if refused:
+            told = legacy.encode_reply(call, AuthenticationError("unknown, or a wrong password"), form)
+            return _Told(_too_soon(told) if refused == "slowed" else told, call.operation, refused=refused)
+        asked = legacy.encode_request(call, password, base=self._base, ours=True)
+        accept = header(request.headers, "accept")
+        asked = replace(asked, headers={"Accept": accept} if accept else {})
+        way = router.way(call.operation, lambda: call)
+        try:
+            response = way.transport.handle(asked)
+        except MSpaceError as error:
+            _log.warning("request=%s %s", request_id, error)
+            response = failed(call, error, form)
+        return _Told(response, call.operation, way.name, username=call.username)
+
+    def _refused(self, accounts: AccountStore, username: str, password: Secret, address: str) -> str:
+        """Why it is not let in; empty where it is. An address that fails again and again waits before it is told."""
+        if accounts.remembers(username, password):
+            return ""
+        if not self._brake.wait(address):
+            return "slowed"
+        if accounts.verify(username, password):
+            return ""
+        self._brake.failed(address)
+        return "password"
+
+
+def _too_soon(told: Response) -> Response:
+    return replace(told, status=429, headers=(*told.headers, ("Retry-After", "5")))
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None
+
+
+class _Brake:
+    """Makes whoever failed wait before the next attempt, the longer the more often; in bounded memory and threads.
+
+    Only attempts whose password is not known to be right pass here, so that a program with a wrong one does not slow
+    down others behind the same address.
+    """
+
+    FREE = 3
+    """Failures without a wait: someone typing."""
+    FIRST, LONGEST = 0.25, 5.0
+    """Seconds; doubled with each failure."""
+    FORGOTTEN = 300.0
+    """Seconds after the last failure."""
+    MOST_ADDRESSES = 10_000
+
+    def __init__(self, most_waiting: int) -> None:
+        self._most_waiting = most_waiting
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def wait(self, address: str) -> bool:
+        """Wait as long as the address has earned; False at once where too many threads are waiting already."""
+        with self._lock:
+            count, last = self._failures.get(_network_of(address), (0, 0.0))
+            if count <= self.FREE or time.monotonic() - last > self.FORGOTTEN:
+                return True
+            if self._waiting >= self._most_waiting:
+                return False
+            self._waiting += 1
+        try:
+            time.sleep(min(self.FIRST * 2.0 ** min(count - self.FREE - 1, 10), self.LONGEST))
+        finally:
+            with self._lock:
+                self._waiting -= 1
+        return True
+
+    def failed(self, address: str) -> None:
+        """Count one failure."""
+        network, now = _network_of(address), time.monotonic()
+        with self._lock:
+            count, last = self._failures.pop(network, (0, now))
+            self._failures[network] = (1 if now - last > self.FORGOTTEN else count + 1, now)
+            if len(self._failures) > self.MOST_ADDRESSES:
+                self._failures.popitem(last=False)
+
+
+def _network_of(address: str) -> str:
+    """Whoever has an address of IPv6 has the 64 bits below it, too."""
+    parsed = _parsed(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address

@@ -1,0 +1,104 @@
+"""The gateway's settings, and the TOML file that holds them."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.migration.routes import Routes
+from mspace_legacy.tomlfile import load_toml
+from mspace_legacy.transport.network import DEFAULT_TIMEOUT
+from mspace_legacy.wire import legacy, v2
+
+__all__ = ["Settings", "load_settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A gateway's settings, as its TOML file holds them.
+
+    :param accounts: the account store's file, relative to the settings'.
+    :param main_url: where the legacy API lives; not needed once every route is `v2`.
+    :param base_url: where v2 lives; the vendor's by default.
+    :param routes: which API answers which operation, as a text or a table; all `legacy` by default.
+    :param threads: how many requests are answered at once.
+    :param connect_timeout: seconds, for reaching either API.
+    :param reply_timeout: seconds, for the whole of its reply.
+    :param trusted_proxies: addresses or networks of proxies, whose X-Forwarded-For and X-Request-Id are believed.
+    :raises InvalidInput: names the one that can't be right.
+    """
+
+    accounts: str
+    main_url: str = ""
+    base_url: str = v2.BASE_URL
+    routes: Routes = field(default_factory=lambda: Routes({}))
+    host: str = "127.0.0.1"
+    port: int = 8080
+    threads: int = 32
+    connect_timeout: float = DEFAULT_TIMEOUT[0]
+    reply_timeout: float = DEFAULT_TIMEOUT[1]
+    trusted_proxies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.main_url:
+            legacy.base_url(self.main_url)
+        elif self.routes.ask("legacy"):
+            raise InvalidInput(f"main_url is missing, and there are routes that need it: {self.routes}")
+        v2.base_url(self.base_url)
+        if not 0 <= self.port <= 65535:
+            raise InvalidInput(f"port is {self.port}: a number from 0 to 65535")
+        if self.threads < 1:
+            raise InvalidInput(f"threads is {self.threads}: 1 is the least")
+        for name in ("connect_timeout", "reply_timeout"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InvalidInput(f"{name} is {getattr(self, name)}: seconds, more than 0")
+        for network in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise InvalidInput(
+                    f"trusted_proxies: {network!r} is neither an address nor a network such as 10.0.0.0/8"
+                ) from None
+
+
+def load_settings(path: str | os.PathLike[str]) -> Settings:
+    """The settings of a TOML file, whose keys are the fields of `Settings`.
+
+    :raises InvalidInput: names the file and the key at fault.
+    """
+    place = os.fspath(path)
+    document = load_toml(path)
+    kinds = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for key, value in document.items():
+        if key not in kinds:
+            raise InvalidInput(f"{place}: there is no key {key!r}: there are {', '.join(kinds)}")
+        try:
+            values[key] = _value(kinds[key], value)
+        except InvalidInput as error:
+            raise InvalidInput(f"{place}: {key}: {error}") from None
+    if not values.get("accounts"):
+        raise InvalidInput(f"{place}: accounts is missing: the path of the account store's file")
+    values["accounts"] = os.fspath(Path(path).parent / values["accounts"])
+    try:
+        return Settings(**values)
+    except InvalidInput as error:
+        raise InvalidInput(f"{place}: {error}") from None
+
+
+def _value(kind: Any, value: Any) -> Any:
+    if kind is Routes:
+        return Routes.of(value)
+    if kind == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        expected = "list of texts" if kind == tuple[str, ...] else kind.__name__
+        raise InvalidInput(f"it is a {type(value).__name__}, not a {expected}")
+    return value
