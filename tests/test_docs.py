@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger, load_accounts
 from mspace_legacy.emulator.faults import FaultKind
+from mspace_legacy.migration import AccountStore, Settings, load_settings
+from mspace_legacy.secrets import Secret
 from mspace_legacy.server import Server
+from tests.migration.stores import write_demo_store
 
 pytest_plugins = ["pytester"]
 
@@ -28,20 +35,47 @@ def blocks(page: str, language: str) -> list[str]:
     return [block for kind, block in _BLOCK.findall(text_of(page)) if kind == language]
 
 
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An emulator, told of in the environment as the pages tell their readers to."""
+    with Server(Emulator(Ledger(delivery_delay=0))) as server:
+        monkeypatch.setenv("MSPACE_URL", server.url)
+        monkeypatch.setenv("MSPACE_BASE_URL", server.url)
+        monkeypatch.setenv("MSPACE_USERNAME", "demo")
+        monkeypatch.setenv("MSPACE_PASSWORD", "demo-password")
+        monkeypatch.setenv("MSPACE_API_KEY", DEMO_ACCOUNTS[0].api_key.reveal())
+        yield
+
+
 @pytest.mark.parametrize(
     ("page", "block"),
     [(page, block) for page in PAGES for block in blocks(page, "python")],
     ids=lambda value: value.strip().splitlines()[-1][:60] if "\n" in value else value,
 )
+@pytest.mark.usefixtures("service")
 def test_python_blocks_run(page: str, block: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    with Server(Emulator(Ledger(delivery_delay=0))) as server:
-        monkeypatch.setenv("MSPACE_URL", server.url)
-        monkeypatch.setenv("MSPACE_USERNAME", "demo")
-        monkeypatch.setenv("MSPACE_PASSWORD", "demo-password")
-        monkeypatch.setenv("MSPACE_API_KEY", DEMO_ACCOUNTS[0].api_key.reveal())
-        names: dict[str, Any] = {"__name__": "__main__"}
-        exec(compile(block, page, "exec"), names)  # noqa: S102  # our own documentation
+    write_demo_store(tmp_path)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(block, page, "exec"), names)  # noqa: S102  # our own documentation
+
+
+@pytest.mark.usefixtures("service")
+def test_shell_blocks_of_the_guide_run(tmp_path: Path) -> None:
+    """One after the other, as whoever follows the guide types them."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    (tmp_path / "all.sh").write_text("set -eu\n" + "\n".join(blocks("MIGRATION.md", "sh")), "utf-8")
+    ran = subprocess.run(
+        ["/bin/sh", "all.sh"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "the two APIs agree on every read" in ran.stdout
+    assert AccountStore.load(tmp_path / "accounts.toml").verify("demo", Secret("demo-password"))
 
 
 def test_the_tests_in_the_readme_pass(pytester: pytest.Pytester) -> None:
@@ -59,9 +93,18 @@ def is_installed() -> bool:
 
 
 def test_the_accounts_in_the_readme_are_read(tmp_path: Path) -> None:
-    (block,) = blocks("README.md", "toml")
+    (block,) = (block for block in blocks("README.md", "toml") if "[[account]]" in block)
     (tmp_path / "accounts.toml").write_text(block, "utf-8")
     assert [account.username for account in load_accounts(tmp_path / "accounts.toml")] == ["shop", "branch"]
+
+
+def test_the_settings_in_the_readme_are_read(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks("README.md", "toml") if "[[account]]" not in block)
+    (tmp_path / "gateway.toml").write_text(block, "utf-8")
+    settings = load_settings(tmp_path / "gateway.toml")
+    assert str(settings.routes["subusers"]) == "shadow"
+    for name in get_type_hints(Settings):
+        assert f"{name} = " in block
 
 
 @pytest.mark.parametrize("kind", get_args(FaultKind))
