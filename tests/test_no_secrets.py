@@ -7,17 +7,30 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from mspace_legacy import Client, MSpaceClient, Response, errors
 from mspace_legacy.emulator import Account, Emulator, Ledger
+from mspace_legacy.migration import (
+    AccountStore,
+    Comparison,
+    Comparisons,
+    Gateway,
+    Routes,
+    Settings,
+    StoredAccount,
+)
+from mspace_legacy.migration.metrics import PrometheusMetrics
 from mspace_legacy.secrets import Secret, spellings
 from mspace_legacy.server import Server
 from mspace_legacy.transport import Network, Retry
 from mspace_legacy.wire import v2
 from mspace_legacy.wire.http import Request
+from tests.migration.stores import cheap_verifier
 from tests.servers import Answer, ScriptedServer, close, raw, reply, reset
 
 PASSWORD = "cänary/pass word;&%41"
@@ -174,6 +187,72 @@ def test_no_secret_in_logs_errors_tracebacks_and_pickles(
         assert_clean(str(vars(thing)))
     jar.close()
     assert scripted.requests
+    assert_clean(logged.getvalue())
+
+
+def store() -> AccountStore:
+    return AccountStore([StoredAccount("u", cheap_verifier(Secret(PASSWORD)), Secret(KEY))])
+
+
+READS = "balance, subusers, resellerclients, login".split(", ")
+ROUTES = ["*=v2", "*=canary:50", *(", ".join(f"{read}={mode}" for read in READS) for mode in ("shadow", "verify"))]
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize("routes", ROUTES)
+def test_no_secret_on_the_way_from_one_api_to_the_other(
+    scripted: ScriptedServer, answer: Answer, routes: str, logged: io.StringIO
+) -> None:
+    scripted.script = [answer]
+    compared: list[Comparison] = []
+    jar = MSpaceClient(
+        scripted.url,
+        transport=Network(timeout=2),
+        routes=routes,
+        accounts=store(),
+        base_url=scripted.url,
+        comparisons=Comparisons(compared.append),
+    )
+    calls = [*jar_calls(jar), lambda: jar.deliveryReport_JSON(list, "u", PASSWORD, "1")]
+    for call in calls:
+        check(call)
+    assert jar.comparisons
+    assert jar.comparisons.wait(10)
+    for thing in (jar, jar.routes, jar.comparisons, compared, *map(str, compared), pickle.dumps(compared)):
+        assert_clean(repr(thing))
+    assert bool(compared) is ("shadow" in routes or "verify" in routes)
+    assert_clean(str(vars(jar)))
+    jar.close()
+    assert_clean(logged.getvalue())
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_no_secret_in_the_logs_of_the_gateway(
+    scripted: ScriptedServer, answer: Answer, logged: io.StringIO, tmp_path: Path
+) -> None:
+    scripted.script = [answer]
+    file = tmp_path / "accounts.toml"
+    file.touch(mode=0o600)
+    file.write_text(
+        f'[[account]]\nusername = "u"\npassword_verifier = "{cheap_verifier(Secret(PASSWORD))}"\napi_key = "{KEY}"'
+    )
+    settings = Settings(
+        str(file), main_url=scripted.url, base_url=scripted.url, routes=Routes.parse("balance=shadow")
+    )
+    gateway = Gateway(settings, transport=Network(timeout=2), metrics=PrometheusMetrics())
+    with Server(gateway, liberal=True) as server:
+        for routes in ("balance=shadow", "*=v2"):
+            gateway.reload(replace(settings, routes=Routes.parse(routes)))
+            for call in jar_calls(MSpaceClient(server.url, transport=Network(timeout=5))):
+                check(call)
+        for password in (quote(PASSWORD), f"{quote(PASSWORD)}/password={quote(PASSWORD)}", PASSWORD, f"?{PASSWORD}"):
+            path = f"/mspaceservice/wr/sms/balance/username=u/password={password}"
+            gateway.handle(Request("GET", f"http://in-process{path}"))
+        page = gateway.handle(Request("GET", "http://in-process/metrics"))
+    assert 'operation="sendtext"' in page.text()
+    assert_clean(page.text())
+    assert_clean(repr(gateway))
+    gateway.close()
     assert_clean(logged.getvalue())
 
 
