@@ -32,6 +32,7 @@ def load_toml(path: str | os.PathLike[str], *, private: bool = False) -> dict[st
     except tomllib.TOMLDecodeError as error:
         # Its text says the place, not what stands there.
         problem = f"is not TOML: {error}"
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        # Also a path that is none, a number of thousands of digits, and thousands of brackets.
         problem = f"can't be read: {type(error).__name__}"
     raise InvalidInput(f"{os.fspath(path)} {problem}")
