@@ -7,7 +7,6 @@ the password itself, as v2 will not. Nothing of a store is ever printed but user
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -67,19 +66,12 @@ class Verifier:
 
         :raises InvalidInput: it is none. The text is not shown, as someone may have put the password itself there.
         """
-        name, *numbers = text.strip().split("$")
-        try:
-            n, r, p = (int(number) for number in numbers[:3])
-            salt, digest = (base64.b64decode(part, validate=True) for part in numbers[3:])
-        except (ValueError, binascii.Error):
-            name = ""
-        if name != "scrypt":
-            raise InvalidInput("not a password verifier: 'mspace-legacy verifier' makes one")
-        if n < 2 or n & (n - 1) or not 1 <= r <= 64 or not 1 <= p <= 16 or 128 * r * (n + p + 2) > _MOST_MEMORY:
-            raise InvalidInput("a password verifier whose cost is out of bounds: 'mspace-legacy verifier' makes one")
-        if len(salt) < 16 or len(digest) < 16:
-            raise InvalidInput("a password verifier that was cut short: 'mspace-legacy verifier' makes one")
-        return cls(n, r, p, salt, digest)
+        made = _parsed(text)
+        # A traceback that shows the variables of its frames must not show the text.
+        del text
+        if isinstance(made, str):
+            raise InvalidInput(f"{made}: 'mspace-legacy verifier' makes one")
+        return made
 
     def __str__(self) -> str:
         salt, digest = (base64.b64encode(part).decode("ascii") for part in (self.salt, self.digest))
@@ -92,6 +84,25 @@ class Verifier:
         """Whether `password` is the right one; compared in constant time."""
         digest = _scrypt(password, self.salt, self.n, self.r, self.p, len(self.digest))
         return hmac.compare_digest(digest, self.digest)
+
+
+def _parsed(text: str) -> Verifier | str:
+    """The verifier, or why it is none."""
+    name, *numbers = text.strip().split("$")
+    try:
+        n, r, p = (int(number) for number in numbers[:3])
+        salt, digest = (base64.b64decode(part, validate=True) for part in numbers[3:])
+    except ValueError:
+        name = ""
+    if name != "scrypt":
+        return "not a password verifier"
+    # RFC 7914, section 2: N is a power of two, and less than 2^(128 * r / 8).
+    allowed = 1 <= r <= 64 and 1 <= p <= 16 and 2 <= n < 1 << 16 * r and not n & (n - 1)
+    if not allowed or 128 * r * (n + p + 2) > _MOST_MEMORY:
+        return "a password verifier whose cost is out of bounds"
+    if len(salt) < 16 or len(digest) < 16:
+        return "a password verifier that was cut short"
+    return Verifier(n, r, p, salt, digest)
 
 
 def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int, length: int = _DIGEST) -> bytes:
