@@ -215,8 +215,13 @@ def _accounts(path: str | os.PathLike[str]) -> Iterator[StoredAccount]:
     tables = document.get("account")
     if set(document) != {"account"} or not isinstance(tables, list) or not tables:
         raise InvalidInput(f"{os.fspath(path)}: it holds a table [[account]] for each account, and nothing else")
+    places: dict[str, int] = {}
     for place, table in enumerate(tables, 1):
-        yield _account(f"{os.fspath(path)}: account {place}", table, Path(path).parent)
+        account = _account(f"{os.fspath(path)}: account {place}", table, Path(path).parent)
+        first = places.setdefault(account.username, place)
+        if first != place:
+            raise InvalidInput(f"{os.fspath(path)}: account {place}: username is that of account {first}")
+        yield account
 
 
 def _account(place: str, table: Any, folder: Path) -> StoredAccount:
