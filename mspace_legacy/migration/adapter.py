@@ -120,10 +120,10 @@ def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
 
 def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]:
     """What the two forms of a number have in common: the one asked for, and the one that the reply names."""
-    as_asked = {message.recipient for message in messages} <= {*call.recipients, ""}
-    return str if as_asked else _subscriber_number
+    as_asked = {message.recipient for message in messages} <= {"", *map(str.strip, call.recipients)}
+    return str.strip if as_asked else _subscriber_number
 
 
 def _subscriber_number(number: str) -> str:
     """The nine digits behind the country code or the trunk prefix, which both Kenya and Uganda have."""
-    return re.sub(r"\D", "", number)[-9:] or number
+    return re.sub(r"\D", "", number)[-9:] or number.strip()

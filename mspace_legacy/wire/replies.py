@@ -493,11 +493,10 @@ def messages_for(
     :param key: what the forms of one number have in common.
     """
     recipients = tuple(recipients)
-    named: dict[str, list[SentMessage]] = {}
-    for message in messages:
-        if message.recipient:
+    if any(message.recipient for message in messages):
+        named: dict[str, list[SentMessage]] = {}
+        for message in messages:
             named.setdefault(key(message.recipient), []).append(message)
-    if named:
         asked = Counter(map(key, recipients))
         told = {number: iter(_each(named.get(number, []), count)) for number, count in asked.items()}
         found = [next(told[key(recipient)]) for recipient in recipients]
@@ -510,10 +509,13 @@ def messages_for(
 
 
 def _each(messages: list[SentMessage], count: int) -> list[SentMessage]:
-    """`count` messages out of those that speak of one number. Where they contradict each other, they tell nothing."""
-    if len(messages) == count:
-        return messages
+    """`count` messages out of those that speak of one number. Where they contradict each other, they tell nothing.
+
+    But for one each by the same name: those are in the order asked. Under two names they may be of two countries.
+    """
     agree = len({message.outcome for message in messages}) == 1
+    if len(messages) == count and (agree or len({message.recipient for message in messages}) == 1):
+        return messages
     return [messages[-1] if agree else _UNTOLD] * count
 
 
