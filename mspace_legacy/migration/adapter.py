@@ -27,7 +27,7 @@ from mspace_legacy.migration.accounts import AccountStore
 from mspace_legacy.models import Balance, Call, Login, SendText, SentMessage
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire import legacy, v2
-from mspace_legacy.wire.dialect import check_not_empty, malformed
+from mspace_legacy.wire.dialect import check_not_empty, error_page, malformed
 from mspace_legacy.wire.documents import Form
 from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import decode_reply, failure_kind, messages_for
@@ -114,8 +114,14 @@ def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
     if isinstance(error, NotSent):
         return replace(told, status=503)
     status = getattr(error, "status", 0)
-    certain = status >= 500 or (status >= 400 and not isinstance(error, OutcomeUnknown))
-    return replace(told, status=status if certain else 502)
+    if status >= 500:
+        return replace(told, status=status)
+    if status < 400 or isinstance(error, OutcomeUnknown):
+        return replace(told, status=502)
+    if isinstance(error, ServiceError):
+        return replace(told, status=status)
+    # The words of a service that broke would leave open whether it acted.
+    return error_page(status, "", "The service behind this one refused the request")
 
 
 def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]:
