@@ -1,0 +1,111 @@
+"""tomlfile: a document is read whole, or refused by the name of its file and without a word of what stands there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.tomlfile import load_toml
+from tests.test_no_secrets import in_our_frames
+
+CANARY = "canary-71f3"
+
+
+def written(folder: Path, content: bytes, mode: int = 0o600) -> Path:
+    file = folder / "file.toml"
+    file.write_bytes(content)
+    file.chmod(mode)
+    return file
+
+
+def refused(path: str | Path, *, private: bool = False) -> str:
+    with pytest.raises(InvalidInput) as raised:
+        load_toml(path, private=private)
+    assert raised.value.__context__ is None
+    for text in (str(raised.value), "".join(traceback.format_exception(raised.value)), in_our_frames(raised.value)):
+        assert CANARY not in text
+    assert str(raised.value).startswith(f"{path} ")
+    return str(raised.value).removeprefix(f"{path} ")
+
+
+def test_a_document_is_read_as_toml_says(tmp_path: Path) -> None:
+    file = written(tmp_path, '[[a]]\nb = "é😀"\r\n[[a]]\nb = 2 # c'.encode(), 0o644)
+    assert load_toml(file) == load_toml(str(file)) == {"a": [{"b": "é😀"}, {"b": 2}]}
+
+
+def test_an_empty_file_is_an_empty_document(tmp_path: Path) -> None:
+    assert load_toml(written(tmp_path, b"")) == {}
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+def test_a_private_file_is_its_owners(tmp_path: Path, mode: int) -> None:
+    assert load_toml(written(tmp_path, b"a = 1", mode), private=True) == {"a": 1}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system knows of no owners")
+@pytest.mark.parametrize("bit", [1 << place for place in range(6)])
+def test_a_private_file_that_others_may_touch_is_refused(tmp_path: Path, bit: int) -> None:
+    file = written(tmp_path, f'a = "{CANARY}"'.encode(), 0o600 | bit)
+    told = refused(file, private=True)
+    assert f"(mode {0o600 | bit:o})" in told
+    assert "chmod 600" in told
+    assert load_toml(file) == {"a": CANARY}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system knows of no owners")
+def test_it_is_the_file_behind_a_link_that_counts(tmp_path: Path) -> None:
+    link = tmp_path / "link.toml"
+    link.symlink_to(written(tmp_path, b"a = 1", 0o644))
+    assert "can be read by others" in refused(link, private=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (f'a = "{CANARY}', "end of document"),
+        (f"a = {CANARY}", "line 1, column 5"),
+        (f'a = "{CANARY}"\na = "{CANARY}"\n', "line 2"),
+        (f'ok = 1\n{CANARY} "x"', "line 2"),
+        (f'a = "{CANARY}\x01"', "line 1"),
+        (f'a = "{CANARY}\\ud800"', "line 1"),
+    ],
+)
+def test_what_is_not_toml_is_told_by_its_place(tmp_path: Path, content: str, place: str) -> None:
+    told = refused(written(tmp_path, content.encode()))
+    assert told.startswith("is not TOML: ")
+    assert place in told
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff" + CANARY.encode(),
+        f'a = "{CANARY}"'.encode("utf-16"),
+        f'a = "{CANARY}"\nb = '.encode() + b"9" * 5000,
+        f'a = "{CANARY}"\nb = '.encode() + b"[" * 100_000,
+        f'a = "{CANARY}"\nb = '.encode() + b"{a=" * 100_000,
+    ],
+    ids=["not UTF-8", "UTF-16", "a number of 5000 digits", "thousands of brackets", "thousands of braces"],
+)
+def test_what_no_reader_can_bear_is_refused(tmp_path: Path, content: bytes) -> None:
+    assert refused(written(tmp_path, content)).startswith(("can't be read: ", "is not TOML: "))
+
+
+@pytest.mark.parametrize("path", ["", "no-such-file.toml", ".", "a\0b", "x" * 5000, "\ud800"])
+def test_what_is_no_file_is_refused_by_its_path(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refused(path).startswith("can't be read: ")
+
+
+@given(st.binary(max_size=40) | st.text("a=[]{}\"'.0123456789-:T\n#\\u", max_size=40).map(str.encode))
+def test_any_bytes_are_a_document_or_refused(content: bytes) -> None:
+    with TemporaryDirectory() as folder, contextlib.suppress(InvalidInput):
+        assert isinstance(load_toml(written(Path(folder), content)), dict)
