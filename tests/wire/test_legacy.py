@@ -259,6 +259,116 @@ def test_any_url_is_read_or_refused_without_showing_the_password(parts: list[str
         refused(request.url, request.method)
 
 
+# Reading liberally, and what the adapter alone answers
+
+SENDING = "sendtext/username=u/password=p/senderid=S/recipient=0722000000,0733000000/message="
+
+
+def liberal(path: str, **headers: str) -> Any:
+    return legacy.decode_request(Request("GET", f"{BASE}/{path}", headers), ours=True, liberal=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("Meet at 5/6? Yes; + 100% sure", "Meet at 5/6? Yes; + 100% sure"),
+        ("a%2Fb%3Fc%3Bd%2B%25", "a/b?c;d+%"),
+        ("x?nocache=1", "x?nocache=1"),
+        (f"x{BASE}/balance/username=v/password=q", f"x{BASE}/balance/username=v/password=q"),
+        ("Jambo caf\u00c3\u00a9 \u00e2\u0082\u00ac", "Jambo caf\u00e9 \u20ac"),
+        ("caf\u00e9 \u0080", "caf\u00e9 \u20ac"),
+        ("caf%e9", "caf\u00e9"),
+        ("#1", "#1"),
+        ("", ""),
+    ],
+)
+def test_everything_behind_message_is_the_message(written: str, message: str) -> None:
+    call, secret, form = liberal(SENDING + written, Accept="application/xml")
+    assert call == SendText("u", "S", ("0722000000", "0733000000"), message)
+    assert (secret, form) == (Secret("p"), "xml")
+
+
+@pytest.mark.parametrize(
+    ("path", "call"),
+    [
+        ("balance/username=u/password=p?_=1700000000", Balance("u")),
+        ("login/username=u/password=p/", Login("u")),
+        ("subacctopup/username=u/password=p/subaccname=a b/noofsms=5/?x=/y", SubAccountTopUp("u", "a b", 5)),
+        ("subacctopup/username=u/password=p/subaccname=50%/noofsms=5", SubAccountTopUp("u", "50%", 5)),
+        ("deliveryreport/username=u/password=p/messageid=49032372", DeliveryReports("u", "49032372")),
+    ],
+)
+def test_other_calls_are_read_as_they_are_written_by_hand(path: str, call: Call[Any]) -> None:
+    assert liberal(path)[:2] == (call, Secret("p"))
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("sendtext/username=u/password={0}/senderid=S/recipient=1", 400),
+        ("sendtext/username=u/password={0}/{0}/senderid=S/recipient=1/message={0}", 400),
+        ("sendtext/username=u/password={0}/senderid=S/message={0}/recipient=1", 400),
+        ("sendtext/username=u/password={0}/senderid=S?{0}/recipient=1/message={0}", 400),
+        ("sendtext/username=u;{0}/password={0}/senderid=S/recipient=1/message={0}", 400),
+        ("sendtext//username=u/password={0}/senderid=S/recipient=1/message={0}", 400),
+        ("/sendtext/username=u/password={0}/senderid=S/recipient=1/message={0}", 404),
+        ("sendtext?username=u&password={0}&message={0}", 404),
+        ("sendtext", 400),
+        ("balance/username=u/password={0}/password={0}", 400),
+        ("balance?/username=u/password={0}", 404),
+        ("deliveryreport/username=u/password={0}/messageId=1", 400),
+        ("{0}/username=u/password={0}", 404),
+        ("", 404),
+    ],
+)
+def test_what_stands_before_the_message_is_refused_without_a_value(path: str, status: int) -> None:
+    with pytest.raises(RequestError) as raised:
+        liberal(path.format(CANARY))
+    assert raised.value.status == status
+    assert CANARY not in str(raised.value)
+    assert raised.value.__context__ is None
+
+
+def test_delivery_reports_are_read_for_the_adapter_alone() -> None:
+    request = legacy.encode_request(DeliveryReports("u", "1/2"), Secret("p"), base=BASE, ours=True)
+    assert request.url == f"{BASE}/deliveryreport/username=u/password=p/messageid=1%2F2"
+    assert legacy.decode_request(request, ours=True).call == DeliveryReports("u", "1/2")
+    assert refused(request.url).status == 404
+    with pytest.raises(RequestError, match="no such operation"):
+        legacy.decode_request(request, liberal=True)
+
+
+@given(legacy_calls(), texts, st.sampled_from(FORMS))
+def test_a_request_is_read_liberally_as_it_was_meant(call: Call[Any], password: str, form: Form) -> None:
+    request = legacy.encode_request(call, Secret(password), base=BASE, form=form)
+    assert legacy.decode_request(request, ours=True, liberal=True) == legacy.decode_request(request)
+
+
+_slices = st.sampled_from(
+    ["a", "/", "?", "#", ";", "%", "%2F", "%C3%A9", "%FF", "=", "+", "message=", "/message=", "\u00e9", " ", "&"]
+)
+
+
+@given(st.sampled_from([SENDING, "balance/username=u/password="]), st.lists(_slices, max_size=6).map("".join))
+def test_whatever_the_strict_reader_reads_the_liberal_one_reads_the_same(path: str, value: str) -> None:
+    request = Request("GET", f"{BASE}/{path}{value}")
+    with contextlib.suppress(RequestError):
+        strict = legacy.decode_request(request)
+        assert legacy.decode_request(request, liberal=True) == strict
+
+
+@given(st.lists(_pieces, max_size=12), st.sampled_from(["GET", "POST"]))
+def test_any_url_is_read_liberally_or_refused_without_showing_the_password(parts: list[str], method: str) -> None:
+    request = Request(method, f"{BASE}/{'/'.join(parts[:2])}{''.join(parts[2:])}")
+    try:
+        legacy.decode_request(request, ours=True, liberal=True)
+    except RequestError as error:
+        told = str(error)
+    else:
+        return
+    assert CANARY not in told
+
+
 # Replies, there and back
 
 moments = st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)).map(

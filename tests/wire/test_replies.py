@@ -45,7 +45,7 @@ from mspace_legacy.models import (
 from mspace_legacy.secrets import Secret
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response
-from mspace_legacy.wire.replies import decode_document, decode_reply, failure_kind, failure_text
+from mspace_legacy.wire.replies import decode_document, decode_reply, failure_kind, failure_text, messages_for
 from tests.wire.strategies import CALLS, KNOWN_BODIES, MOVING, hostile_bodies
 from tests.wire.test_documents import UNSAFE_XML
 
@@ -414,6 +414,81 @@ def test_messages_that_were_all_refused_are_read_at_a_4xx(status: int) -> None:
 def test_a_success_in_words_is_none_at_another_status(body: str, status: int) -> None:
     # Words and status contradict each other: whoever believes the status alone sends it again.
     assert isinstance(failed("sendtext", body, status), OutcomeUnknown)
+
+
+# Which message is whose
+
+
+OK, NO, DUNNO = Outcome.ACCEPTED, Outcome.REJECTED, Outcome.UNKNOWN
+
+
+def sent(*told: tuple[str, Outcome]) -> list[SentMessage]:
+    """Messages to such recipients, with ids by their places."""
+    return [SentMessage(str(place), outcome, recipient) for place, (recipient, outcome) in enumerate(told)]
+
+
+def nine(number: str) -> str:
+    return number[-9:]
+
+
+@pytest.mark.parametrize(
+    ("recipients", "messages", "found"),
+    [
+        ("a b c", sent(("a", OK), ("b", NO), ("c", OK)), [("0", OK), ("1", NO), ("2", OK)]),
+        ("a b c", sent(("c", OK), ("a", NO), ("b", OK)), [("1", NO), ("2", OK), ("0", OK)]),
+        # Some are not told of, or none.
+        ("a b c", sent(("b", NO)), [("", DUNNO), ("0", NO), ("", DUNNO)]),
+        ("a b", sent(("x", OK), ("y", NO)), [("", DUNNO), ("", DUNNO)]),
+        ("a b", [], [("", DUNNO), ("", DUNNO)]),
+        # Others are told of as well.
+        ("a", sent(("x", NO), ("a", OK)), [("1", OK)]),
+        # Without names, by place; one alone is for all; another number of them tells nothing.
+        ("a b", sent(("", OK), ("", NO)), [("0", OK), ("1", NO)]),
+        ("a b c", sent(("", NO)), [("0", NO)] * 3),
+        ("a b c", sent(("", OK), ("", NO)), [("", DUNNO)] * 3),
+        ("a", sent(("", OK), ("", NO)), [("", DUNNO)]),
+        # What names nobody is nobody's, where the others have names.
+        ("a b", sent(("", NO), ("b", OK)), [("", DUNNO), ("1", OK)]),
+        # More or fewer of one number than were asked for: they count where they agree.
+        ("a", sent(("a", OK), ("a", OK)), [("1", OK)]),
+        ("a", sent(("a", OK), ("a", NO)), [("", DUNNO)]),
+        ("a a b", sent(("a", NO), ("b", OK)), [("0", NO), ("0", NO), ("1", OK)]),
+        ("a a a", sent(("a", OK), ("a", NO)), [("", DUNNO)] * 3),
+        ("a b a", sent(("a", OK), ("b", OK), ("a", NO)), [("0", OK), ("1", OK), ("2", NO)]),
+        # Two forms of one number, two numbers of one form.
+        ("0722000001 254722000002", sent(("722000002", OK), ("+254722000001", NO)), [("1", NO), ("0", OK)]),
+        ("0722000001 254722000001", sent(("254722000001", OK)), [("0", OK)] * 2),
+        ("0722000001 254722000001", sent(("254722000001", OK), ("254722000001", NO)), [("0", OK), ("1", NO)]),
+        ("254722000001 256722000001", sent(("256722000001", NO), ("254722000001", OK)), [("", DUNNO)] * 2),
+    ],
+)
+def test_each_recipient_has_the_message_that_is_its_own(
+    recipients: str, messages: list[SentMessage], found: list[tuple[str, Outcome]]
+) -> None:
+    asked = recipients.split()
+    own = messages_for(iter(asked), messages, nine)
+    assert [(message.message_id, message.outcome) for message in own] == found
+    assert [message.recipient for message in own] == asked
+
+
+def test_a_recipient_that_is_empty_has_the_message_that_names_nobody() -> None:
+    own = messages_for(["a", "", ""], sent(("", NO), ("a", OK), ("", NO)), str)
+    assert [(message.message_id, message.outcome) for message in own] == [("1", OK), ("0", NO), ("2", NO)]
+
+
+@given(
+    st.lists(st.sampled_from("abc"), max_size=5),
+    st.lists(st.tuples(st.sampled_from(["", "a", "b", "c", "d"]), st.sampled_from([OK, NO, DUNNO])), max_size=5),
+)
+def test_nobody_is_told_an_outcome_that_no_message_of_its_own_has(
+    recipients: list[str], told: list[tuple[str, Outcome]]
+) -> None:
+    own = messages_for(recipients, sent(*told), str)
+    assert [message.recipient for message in own] == recipients
+    named = any(recipient for recipient, _ in told)
+    for message in own:
+        spoken = {outcome for recipient, outcome in told if not named or recipient == message.recipient}
+        assert message.outcome in {*spoken, DUNNO}
 
 
 # Delivery reports

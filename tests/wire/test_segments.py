@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mspace_legacy.errors import InvalidInput, RequestError
-from mspace_legacy.wire.segments import decode_segments, encode_segments, lone_surrogate
+from mspace_legacy.wire.segments import decode_segments, encode_segments, lone_surrogate, read_segments
 from tests.wire.strategies import texts
 
 CANARY = "canary-71f3"
@@ -116,3 +117,122 @@ def test_no_refusal_shows_a_value(form: str, cut: str) -> None:
         decode_segments(form.format(f"{CANARY}{cut}{CANARY}"), ["username", "password", "message"])
     assert CANARY not in str(raised.value)
     assert raised.value.__context__ is None
+
+
+# Reading liberally
+
+
+SENDING = ["username", "password", "senderid", "recipient", "message"]
+HEAD = "username=u/password=p/senderid=S/recipient=1/message="
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("Hello there", "Hello there"),
+        ("Hello%20there", "Hello there"),
+        ("a/b//c/", "a/b//c/"),
+        ("a%2Fb", "a/b"),
+        ("why? a=b&c?", "why? a=b&c?"),
+        ("a;b;jsessionid=1", "a;b;jsessionid=1"),
+        ("1+1", "1+1"),
+        ('#1 [x] {y} <z> |\\^`"', '#1 [x] {y} <z> |\\^`"'),
+        ("x/message=y/password=z", "x/message=y/password=z"),
+        ("/username=u/password=p", "/username=u/password=p"),
+        ("", ""),
+        # A percent sign that escapes nothing is one.
+        ("100%", "100%"),
+        ("100% sure", "100% sure"),
+        ("%zz %4 %%41 %25", "%zz %4 %A %"),
+        # Bytes as a server hands them over, a character for each: UTF-8, or else Windows-1252.
+        ("caf\u00c3\u00a9", "caf\u00e9"),
+        ("\u00f0\u009f\u0098\u0080", "\U0001f600"),
+        ("caf\u00e9 \u0080 \u0093x\u0094", "caf\u00e9 \u20ac \u201cx\u201d"),
+        ("caf%C3%A9", "caf\u00e9"),
+        ("caf%E9 %80", "caf\u00e9 \u20ac"),
+        ("caf%C3\u00a9", "caf\u00e9"),
+        ("%81\u008d", "\x81\x8d"),
+        ("%ED%A0%80", "\u00ed\u00a0\u20ac"),
+        # In process, as text.
+        ("\u20ac \U0001f600", "\u20ac \U0001f600"),
+        ("a\x00b\r\nc", "a\x00b\r\nc"),
+    ],
+)
+def test_everything_behind_the_last_key_is_the_message(written: str, message: str) -> None:
+    assert read_segments(HEAD + written, SENDING, open_ended=True) == ["u", "p", "S", "1", message]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (f"username=u/password={CANARY}/senderid=S/recipient=1", "message=... is missing"),
+        (f"username=u/password={CANARY}/senderid=S/message=m/recipient=1", "not recipient=..."),
+        (f"username=u/password={CANARY}/x/senderid=S/recipient=1/message=m", "not senderid=..."),
+        (f"username=u/password={CANARY}//senderid=S/recipient=1/message=m", "not senderid=..."),
+        (f"/username=u/password={CANARY}/senderid=S/recipient=1/message=m", "not username=..."),
+        (f"username=u/Password={CANARY}/senderid=S/recipient=1/message=m", "not password=..."),
+        (f"username=u/password={CANARY}/senderid=S/recipient=1/Message={CANARY}", "not message=..."),
+        (f"username=u/password={CANARY}/senderid=S/recipient=1/message", "not message=..."),
+        (f"username=u/password={CANARY}?/senderid=S/recipient=1/message=m", "password: a bare '?'"),
+        (f"username=u/password={CANARY};x/senderid=S/recipient=1/message=m", "password: a bare ';'"),
+        (f"username=u/password={CANARY}/senderid=S/recipient={CANARY};2/message=m", "recipient: a bare ';'"),
+        (f"username=u;{CANARY}/password={CANARY}/senderid=S/recipient=1/message=m", "username: a bare ';'"),
+    ],
+)
+def test_what_stands_before_the_message_is_as_strict_as_ever(path: str, told: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(told)) as raised:
+        read_segments(path, SENDING, open_ended=True)
+    assert CANARY not in str(raised.value)
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("behind", ["", "/", "?", "?nocache=1", "/?x=1/y=2", "?x;y"])
+def test_without_a_message_a_query_and_a_slash_at_the_end_are_no_part_of_a_value(behind: str) -> None:
+    assert read_segments(f"username=u/password=p%3Fq{behind}", SENDING[:2], open_ended=False) == ["u", "p?q"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"username=u/password={CANARY}//", f"username=u/password={CANARY}/x", f"username=u/password={CANARY};x",
+        f"username=u/password={CANARY}/password={CANARY}", f"username=u?password={CANARY}", f"?username={CANARY}",
+    ],
+)  # fmt: skip
+def test_without_a_message_whatever_goes_on_is_refused(path: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        read_segments(path, SENDING[:2], open_ended=False)
+    assert CANARY not in str(raised.value)
+
+
+@given(st.lists(texts, min_size=5, max_size=5))
+def test_what_is_encoded_is_read_to_the_same(values: list[str]) -> None:
+    path = encode_segments(list(zip(SENDING, values, strict=True)))
+    assert read_segments(path, SENDING, open_ended=True) == values
+    assert read_segments(f"{path}?x", SENDING, open_ended=False) == values
+
+
+_bare = st.text("ab=%2F41C3A9+:&'\"!~,.#", max_size=12)
+
+
+@given(st.lists(_bare, min_size=2, max_size=2), st.booleans())
+def test_whatever_the_strict_reader_reads_the_liberal_one_reads_the_same(values: list[str], open_ended: bool) -> None:
+    path = f"username={values[0]}/password={values[1]}"
+    try:
+        strict = decode_segments(path, SENDING[:2])
+    except RequestError:
+        assume(False)
+    assert read_segments(path, SENDING[:2], open_ended=open_ended) == strict
+
+
+@given(st.text(max_size=60))
+def test_any_message_is_read_to_the_end(message: str) -> None:
+    *_, read = read_segments(HEAD + message, SENDING, open_ended=True)
+    # Characters up to U+00FF may stand for the bytes of others.
+    if "%" not in message and (message.isascii() or max(message) > "\xff"):
+        assert read == message
+
+
+@given(st.text(max_size=60) | st.text("usernamepwod=/%;5zC3?", max_size=60), st.booleans())
+def test_any_path_is_read_liberally_or_refused(path: str, open_ended: bool) -> None:
+    with contextlib.suppress(RequestError):
+        assert len(read_segments(path, SENDING[:2], open_ended=open_ended)) == 2
