@@ -37,14 +37,14 @@ _OPERATIONS = tuple(operation for operation in CALLS if operation not in _V2_ALO
 class Route:
     """How one operation is answered; as text `legacy`, `shadow`, `canary:5`.
 
-    :param percent: of the calls that go to v2, from 0 to 100, for a canary.
+    :param percent: of the calls that go to v2, from 0 to 100 in thousandths, for a canary.
     """
 
     mode: Mode
     percent: float = 0.0
 
     def __str__(self) -> str:
-        return f"canary:{self.percent:g}" if self.mode == "canary" else self.mode
+        return f"canary:{self.percent:.15g}" if self.mode == "canary" else self.mode
 
     def asks(self, api: Api) -> bool:
         """Whether that API is ever asked."""
@@ -125,16 +125,20 @@ class Routes:
 
 
 def _route(operation: str, route: Route | str) -> Route:
-    if isinstance(route, Route):
-        return route
-    mode, colon, percent = route.partition(":")
+    if not isinstance(route, (Route, str)):
+        raise WrongType(
+            f"routes: the route of {operation} is a {type(route).__name__}: give a text such as 'canary:5'"
+        )
+    mode, colon, percent = str(route).partition(":")
     if mode not in get_args(Mode) or bool(colon) != (mode == "canary"):
         known = ", ".join(f"{mode}:N" if mode == "canary" else mode for mode in get_args(Mode))
-        raise InvalidInput(f"routes: {operation}={route}: there is no mode {route!r}: there are {known}")
+        raise InvalidInput(f"routes: {operation}={route}: there is no mode {str(route)!r}: there are {known}")
     if not colon:
         return Route(mode)  # type: ignore[arg-type]  # it was just found to be one
     if not re.fullmatch(r"\d{1,3}(\.\d{1,3})?", percent, re.ASCII) or not float(percent) <= 100:
-        raise InvalidInput(f"routes: {operation}={route}: N is a percentage from 0 to 100, such as canary:5")
+        raise InvalidInput(
+            f"routes: {operation}={route}: N is a percentage from 0 to 100, with three decimals at most: canary:5"
+        )
     return Route("canary", float(percent))
 
 
@@ -249,9 +253,10 @@ class Router:
 
 
 def _share(call: Call[Any]) -> float:
-    """A number from 0 up to 100, always the same for the same user name and recipients, evenly spread."""
+    """A number from 0 to below 100, always the same for the same user name and recipients, evenly spread."""
     subject = wire_text(getattr(call, "recipients", getattr(call, "name", "")))
     digest = hashlib.sha256(
         f"{len(call.username)}:{call.username}:{subject}".encode("utf-8", "surrogatepass")
     ).digest()
-    return int.from_bytes(digest[:8], "big") * 100 / 2**64
+    # As many bits as a float can hold: of more, the highest would be rounded up to 100.
+    return int.from_bytes(digest[:6], "big") * 100 / 2**48
