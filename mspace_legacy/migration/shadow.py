@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -26,6 +27,7 @@ from mspace_legacy.errors import (
     UnrecognisedFailure,
 )
 from mspace_legacy.models import Call
+from mspace_legacy.secrets import redact
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire import legacy
 from mspace_legacy.wire.dialect import malformed
@@ -124,7 +126,7 @@ class Outcome(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many comparisons of an operation were equal, differed, or were dropped as too many waited."""
+    """How many comparisons of an operation were equal, differed, or were dropped: at the bound, or by `close`."""
 
     equal: int = 0
     different: int = 0
@@ -178,7 +180,7 @@ class Comparisons:
     def _forget(self) -> None:
         """Begin without threads, as a child of a fork must, which has none of its parent's."""
         self._changed = threading.Condition()
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._waiting: deque[tuple[str, Callable[[], object]]] = deque()
         self._running = 0
 
     def __repr__(self) -> str:
@@ -210,13 +212,14 @@ class Comparisons:
     def _answer(self, call: Call[Any], request: Request, outcome: Outcome) -> Answer:
         came = outcome.came
         text = str(came) if isinstance(came, MSpaceError) else came.text()
-        found = {request.redact(name): request.redact(value) for name, value in _fields(call, came).items()}
+        secrets = request.secrets if isinstance(came, MSpaceError) else (*request.secrets, *came.secrets)
+        found = {redact(name, secrets): redact(value, secrets) for name, value in _fields(call, came).items()}
         fields = {
             name: value
             for name, value in self._normalise(call.operation, found).items()
             if name not in self._ignore and name.rpartition(".")[2] not in self._ignore
         }
-        return Answer(request.redact(text)[:_LONGEST_TEXT], outcome.seconds, fields)
+        return Answer(redact(text, secrets)[:_LONGEST_TEXT], outcome.seconds, fields)
 
     def _count(self, operation: str, what: str) -> None:
         with self._changed:
@@ -226,14 +229,20 @@ class Comparisons:
     def later(self, operation: str, work: Callable[[], object]) -> None:
         """Do `work`, which compares answers of `operation`, in a thread of this object; drop it if too many wait."""
         with self._changed:
-            accepted = not self._closed and len(self._waiting) < self._most_waiting
+            accepted = not self._closed and len(self._waiting) < self._most_waiting and self._has_thread()
             if accepted:
-                self._waiting.append(work)
-                if self._running < self._threads:
-                    self._running += 1
-                    threading.Thread(target=self._work, name="mspace-legacy shadow", daemon=True).start()
+                self._waiting.append((operation, work))
         if not accepted:
             self._count(operation, "dropped")
+
+    def _has_thread(self) -> bool:
+        """Whether a thread will take what waits; begins one more where there may be one."""
+        if self._running < self._threads:
+            # There may be none to be had, and there is none while the interpreter ends.
+            with contextlib.suppress(RuntimeError):
+                threading.Thread(target=self._work, name="mspace-legacy shadow", daemon=True).start()
+                self._running += 1
+        return self._running > 0
 
     def _work(self) -> None:
         while True:
@@ -242,10 +251,10 @@ class Comparisons:
                     self._running -= 1
                     self._changed.notify_all()
                     return
-                work = self._waiting.popleft()
+                _, work = self._waiting.popleft()
             try:
                 work()
-            except Exception as error:  # a hook of the caller's, whose text may hold a secret
+            except BaseException as error:  # a hook of the caller's, whose text may hold a secret, or sys.exit()
                 _log.error("a comparison failed: %s", type(error).__name__)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -255,9 +264,15 @@ class Comparisons:
 
     def close(self, grace: float = 5.0) -> None:
         """Take no more, and give those that wait `grace` seconds at most. A second time does nothing."""
+        if self._closed:
+            return
         self._closed = True
         if not self.wait(grace):
-            self._waiting.clear()
+            with self._changed:
+                left = list(self._waiting)
+                self._waiting.clear()
+            for operation, _ in left:
+                self._count(operation, "dropped")
 
 
 class Shadow:
