@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
@@ -16,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mspace_legacy import (
+    DeliveryReport,
     MSpaceClient,
     OutcomeUnknown,
     ReplyError,
@@ -27,8 +31,11 @@ from mspace_legacy import (
     TopUp,
     errors,
 )
-from mspace_legacy.emulator import Emulator
+from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
+from mspace_legacy.migration import Comparison, Comparisons, Route, Routes
+from mspace_legacy.server import Server
 from mspace_legacy.transport import Network
+from tests.migration.stores import demo_store, write_demo_store
 from tests.servers import Answer, ScriptedServer, close, raw, reply, reset
 
 DATA = Path(__file__).parent / "data"
@@ -653,3 +660,254 @@ def test_a_response_is_not_pickled(scripted: ScriptedServer) -> None:
         response = client.subUsers_JSON(Response, "u", "p")
     with pytest.raises(TypeError, match="password"):
         pickle.dumps(response)
+
+
+# Routes: each API is an emulator of its own, behind a socket of its own, with a ledger of its own
+
+ACCOUNT = ("demo", "demo-password")
+SENDING = (*ACCOUNT, "MSPACE", "0722000000", "hi")
+
+
+class Apis(NamedTuple):
+    legacy: Emulator
+    v2: Emulator
+    main_url: str
+    base_url: str
+
+    def client(self, routes: Any = None, **settings: Any) -> MSpaceClient:
+        more = {"accounts": demo_store(), "base_url": self.base_url, **settings}
+        return MSpaceClient(self.main_url, routes=routes, **more)
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """How many messages each was given: the legacy API, and v2."""
+        return len(self.legacy.ledger.messages()), len(self.v2.ledger.messages())
+
+
+@pytest.fixture
+def apis() -> Iterator[Apis]:
+    """With 1000 credits in the legacy API's ledger, and 2000 in v2's."""
+    richer = [replace(account, balance=account.balance * 2) for account in DEMO_ACCOUNTS]
+    old, new = Emulator(), Emulator(Ledger(richer, delivery_delay=0))
+    with Server(old) as first, Server(new) as second:
+        yield Apis(old, new, first.url, second.url)
+    old.close()
+    new.close()
+
+
+def test_each_operation_is_answered_by_the_api_of_its_route(apis: Apis) -> None:
+    with apis.client("balance=v2, sendtext=v2, *=legacy") as client:
+        assert client.getBalance(*ACCOUNT) == "2000"
+        assert "20" in client.subUsers_JSON(str, *ACCOUNT)
+        assert client.sendText_JSON(SentMessage, *SENDING).message_id
+        client.subUsers_XML(str, *SENDING)
+        client.subAccTopup_JSON(str, *ACCOUNT, "subuser1", 5)
+    assert apis.sent == (0, 2)
+    assert (apis.legacy.ledger.balance("subuser1"), apis.v2.ledger.balance("subuser1")) == (25, 40)
+
+
+@pytest.mark.parametrize("routes", ["*=v2", {"*": "v2"}, {"*": Route("v2")}, Routes.parse("*=v2")], ids=repr)
+def test_routes_and_accounts_in_every_form(routes: Any, apis: Apis, tmp_path: Path) -> None:
+    for accounts in (demo_store(), write_demo_store(tmp_path), tmp_path / "accounts.toml"):
+        with apis.client(routes, accounts=accounts) as client:
+            assert client.getBalance(*ACCOUNT) == "2000"
+            assert client.routes == Routes.parse("*=v2")
+
+
+def test_routes_accounts_and_v2_s_address_from_the_environment(
+    apis: Apis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MSPACE_ROUTES", "balance=v2, *=legacy")
+    monkeypatch.setenv("MSPACE_ACCOUNTS", write_demo_store(tmp_path))
+    monkeypatch.setenv("MSPACE_BASE_URL", f"{apis.base_url}/smsapi/v2/")
+    with MSpaceClient(apis.main_url) as client:
+        assert client.getBalance(*ACCOUNT) == "2000"
+        client.sendText_JSON(str, *SENDING)
+    with MSpaceClient(apis.main_url, routes="*=legacy") as client:
+        assert client.getBalance(*ACCOUNT) == "999", "an argument goes before the environment"
+    monkeypatch.setenv("MSPACE_ROUTES", "")
+    with MSpaceClient(apis.main_url) as client:
+        assert client.routes == Routes.parse("*=legacy")
+        assert client.getBalance(*ACCOUNT) == "999"
+    assert apis.sent == (1, 0)
+    monkeypatch.setenv("MSPACE_ROUTES", "balance=v3")
+    with pytest.raises(errors.InvalidInput, match=r"balance=v3.*canary:N"):
+        MSpaceClient(apis.main_url)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"routes": "balnce=v2"}, "'balnce'"),
+        ({"routes": "*=shadow"}, "sendtext=shadow.*twice"),
+        ({"routes": "balance=v2", "accounts": None}, "accounts"),
+        ({"routes": "balance=v2", "accounts": "no-such-file.toml"}, "no-such-file.toml"),
+        ({"routes": "balance=v2", "accounts": 5}, "accounts is a int"),
+        ({"routes": "balance=v2", "base_url": "example.invalid"}, "base_url"),
+        ({"routes": 5}, "routes is a int"),
+    ],
+)
+def test_routes_that_can_not_be_right_are_refused_when_the_client_is_made(
+    settings: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(errors.InvalidInput, match=told):
+        MSpaceClient("http://127.0.0.1", **{"accounts": demo_store(), **settings})
+
+
+def test_routes_are_changed_while_running_and_step_back(apis: Apis) -> None:
+    with apis.client("*=legacy") as client:
+        assert client.getBalance(*ACCOUNT) == "1000"
+        client.routes = "balance=v2, sendtext=canary:100"
+        assert str(client.routes).startswith("balance=v2, sendtext=canary:100, subusers=legacy")
+        assert client.getBalance(*ACCOUNT) == "2000"
+        client.sendText_JSON(str, *SENDING)
+        client.routes = {"sendtext": "canary:0"}
+        client.sendText_JSON(str, *SENDING)
+        for wrong in ("sendtext=verify", "sendtext=both", None):
+            with pytest.raises(errors.InvalidInput, match="routes"):
+                client.routes = wrong  # type: ignore[assignment]  # the test is of just this
+        assert client.routes == Routes.parse("sendtext=canary:0")
+        assert client.getBalance(*ACCOUNT) == "999"
+    assert apis.sent == (1, 1)
+
+
+def test_a_client_without_routes_has_none(scripted: ScriptedServer) -> None:
+    with MSpaceClient(scripted.url) as client:
+        assert (client.routes, client.comparisons) == (None, None)
+        with pytest.raises(errors.InvalidInput, match="routes"):
+            client.routes = "*=legacy"
+        for method in (client.deliveryReport_JSON, client.deliveryReport_XML):
+            with pytest.raises(errors.Unsupported, match="v2"):
+                method(str, "u", "p", "1")
+    assert scripted.requests == []
+
+
+def test_a_canary_sends_each_message_once_and_by_the_same_api_again(apis: Apis) -> None:
+    numbers = [f"0722000{number:03}" for number in range(20)]
+    with apis.client("sendtext=canary:50") as client:
+        for number in [*numbers, *numbers]:
+            client.sendText_JSON(SentMessage, *ACCOUNT, "MSPACE", number, "hi")
+    old, new = ([message.recipient for message in api.ledger.messages()] for api in (apis.legacy, apis.v2))
+    assert len(old) + len(new) == 40
+    assert len({*old}) + len({*new}) == 20
+    assert old
+    assert new
+
+
+def test_a_shadow_answers_from_legacy_and_tells_what_differs(apis: Apis) -> None:
+    seen: list[Comparison] = []
+    with apis.client("*=legacy, balance=shadow, login=verify", comparisons=Comparisons(seen.append)) as client:
+        assert client.comparisons is not None
+        assert client.getBalance(*ACCOUNT) == "1000"
+        assert client.login_TEXT(*ACCOUNT) == "User exists."
+        assert client.getBalance("demo", "wrong") == "Error 100: Authentication Failure"
+        assert client.comparisons.wait(20)
+        assert (client.comparisons.counts["balance"], client.comparisons.counts["login"]) == ((1, 1, 0), (1, 0, 0))
+    assert [str(each) for event in seen for each in event.differences] == ["balance: legacy '1000', v2 '2000'"]
+
+
+def test_a_reply_is_the_same_by_either_api(apis: Apis) -> None:
+    def replies(routes: str) -> list[object]:
+        with apis.client(routes) as client:
+            return [
+                client.login_TEXT(*ACCOUNT),
+                client.login_TEXT("demo", "wrong"),
+                client.resellerClients_XML(list[ResellerClient], "plain", "plain-password"),
+                client.sendText_JSON(str, *ACCOUNT, "NOT-MINE", "0722000000", "hi"),
+                client.subAccTopup_XML(str, *ACCOUNT, "nobody", 5),
+                client.resellerClientTopup_JSON(TopUp, *ACCOUNT, "client1", 5),
+                client.subUsers_XML(str, "plain", "plain-password"),
+                str(client.subUsers_JSON(Response, *ACCOUNT)),
+            ]
+
+    assert replies("*=legacy") == replies("*=v2")
+
+
+def test_delivery_reports_come_from_v2(apis: Apis) -> None:
+    with apis.client("sendtext=v2") as client:
+        message = client.sendText_JSON(SentMessage, *SENDING)
+        report = DeliveryReport(message.message_id, "3", "Delivered", "254722000000")
+        asking = (*ACCOUNT, message.message_id)
+        assert client.deliveryReport_JSON(DeliveryReport, *asking) == report
+        assert client.deliveryReport_XML(list[DeliveryReport], *asking) == [report]
+        named = {
+            "messageId": "49032372",
+            "recipient": "254722000000",
+            "status": "3",
+            "statusDescription": "Delivered",
+        }
+        assert client.deliveryReport_JSON(list, *asking) == client.deliveryReport_XML(list, *asking) == [named]
+        assert json.loads(client.deliveryReport_JSON(str, *asking)) == [named]
+        assert client.deliveryReport_XML(Element, *asking)[0][0].text == message.message_id
+        assert client.deliveryReport_JSON(str, "demo", "wrong", message.message_id) == "Authentication failure"
+        for wrong in (None, 5):
+            with pytest.raises(errors.WrongType, match="messageId"):
+                client.deliveryReport_JSON(str, *ACCOUNT, wrong)  # type: ignore[arg-type]  # the test is of this
+        with pytest.raises(errors.WrongType, match=r"list\[DeliveryReport\]"):
+            client.deliveryReport_JSON(SubUser, *asking)
+        assert client.getBalance(*ACCOUNT) == "1000"
+
+
+@pytest.mark.parametrize("api", ["legacy", "v2"])
+def test_an_api_that_is_down_is_told_by_its_host_and_the_other_is_not_asked(api: str, apis: Apis) -> None:
+    down = "http://no-such-host.invalid"
+    urls = (down, apis.base_url) if api == "legacy" else (apis.main_url, down)
+    network = Network(timeout=5)
+    client = MSpaceClient(urls[0], transport=network, routes=f"*={api}", accounts=demo_store(), base_url=urls[1])
+    calls: list[Callable[[], object]] = [
+        lambda: client.getBalance(*ACCOUNT),
+        lambda: client.sendText_JSON(str, *SENDING),
+        lambda: client.subAccTopup_XML(str, *ACCOUNT, "subuser1", 5),
+    ]
+    for call in calls:
+        with pytest.raises(errors.ProcessingException) as caught:
+            call()
+        assert str(caught.value) == "java.net.UnknownHostException: no-such-host.invalid"
+        assert not isinstance(caught.value, OutcomeUnknown)
+    client.routes = f"*={'v2' if api == 'legacy' else 'legacy'}"
+    assert client.getBalance(*ACCOUNT) == ("2000" if api == "legacy" else "1000")
+    client.close()
+    assert apis.sent == (0, 0)
+
+
+@pytest.mark.parametrize("fault", ["reset-after", "truncate", "refuse", "status-after:502", "garbage"])
+def test_a_send_whose_outcome_v2_does_not_tell_is_unknown_and_made_once(fault: str, apis: Apis) -> None:
+    apis.v2.faults.add(f"sendtext={fault}")
+    with apis.client("*=v2") as client:
+        with pytest.raises(OutcomeUnknown) as caught:
+            client.sendText_JSON(str, *SENDING)
+        assert isinstance(caught.value, (errors.ProcessingException, errors.WebApplicationException))
+    assert apis.sent == (0, 0 if fault == "refuse" else 1)
+
+
+def test_a_wrong_password_reaches_neither_v2_nor_by_another_way_the_legacy_api(scripted: ScriptedServer) -> None:
+    with MSpaceClient(
+        "http://no-such-host.invalid", routes="*=v2", accounts=demo_store(), base_url=scripted.url
+    ) as client:
+        assert client.getBalance("demo", "wrong") == "Error 100: Authentication Failure"
+        assert client.sendText_JSON(str, "nobody", *SENDING[1:]) == "Athentication failure"
+    assert scripted.requests == []
+
+
+def test_after_close_with_routes(apis: Apis) -> None:
+    client = apis.client("*=v2")
+    client.close()
+    client.close()
+    with pytest.raises(errors.IllegalStateException):
+        client.getBalance(*ACCOUNT)
+    with pytest.raises(errors.IllegalStateException):
+        client.deliveryReport_XML(str, *ACCOUNT, "1")
+
+
+def test_a_client_without_routes_does_not_import_the_migration() -> None:
+    code = """if True:
+        import sys
+        from mspace_legacy import MSpaceClient, Client
+        client = MSpaceClient("http://127.0.0.1:9")
+        assert client.routes is None and client.comparisons is None
+        client.close()
+        print(*[name for name in sys.modules if "migration" in name])
+    """
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout == "\n"

@@ -123,7 +123,9 @@ def test_the_caller_does_not_wait_for_the_other(in_charge: str) -> None:
     held.go.set()
     assert comparisons.wait(PATIENCE)
     assert comparisons.counts == {"balance": Count(different=1)}
-    assert seen[0].in_charge == in_charge
+    (event,) = seen
+    assert event.in_charge == in_charge
+    assert (event.legacy.text, event.v2.text) == (("1000", "999") if in_charge == "legacy" else ("999", "1000"))
 
 
 def test_the_one_in_charge_is_asked_first_and_each_once() -> None:
