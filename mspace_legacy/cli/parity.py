@@ -63,7 +63,7 @@ def parity(
     base = legacy.base_url(url)
     transport = checked_transport(None, DEFAULT_TIMEOUT if timeout is None else timeout)
     password = secret("password", "--password-file", password_file, "MSPACE_PASSWORD")
-    key = secret("API key", "--api-key-file", api_key_file, "MSPACE_API_KEY")
+    key = v2.checked_key(secret("API key", "--api-key-file", api_key_file, "MSPACE_API_KEY"))
     store = AccountStore([StoredAccount(username, Verifier.of(password), key)])
     # Once before the clocks run: it is remembered from then on.
     store.verify(username, password)
