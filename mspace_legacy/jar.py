@@ -255,6 +255,8 @@ class MSpaceClient:
         self._router: Router | None = None
         routes = os.environ.get("MSPACE_ROUTES") if routes is None else routes
         accounts = os.environ.get("MSPACE_ACCOUNTS") if accounts is None else accounts
+        if not (routes or accounts) and (base_url is not None or comparisons is not None):
+            raise InvalidInput("base_url and comparisons are for v2: give routes and accounts too")
         if routes or accounts:
             # Imported where it is needed: most clients talk to one API.
             from mspace_legacy.migration import Router

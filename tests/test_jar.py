@@ -739,7 +739,7 @@ def test_routes_accounts_and_v2_s_address_from_the_environment(
     ("settings", "told"),
     [
         ({"routes": "balnce=v2"}, "'balnce'"),
-        ({"routes": "*=shadow"}, "sendtext=shadow.*twice"),
+        ({"routes": "*=shadow"}, r"\*=shadow would make sendtext twice"),
         ({"routes": "balance=v2", "accounts": None}, "accounts"),
         ({"routes": "balance=v2", "accounts": "no-such-file.toml"}, "no-such-file.toml"),
         ({"routes": "balance=v2", "accounts": 5}, "accounts is a int"),

@@ -86,7 +86,7 @@ class Adapter:
             outcome = decode_reply(asked, response, asking.redact)
         except MSpaceError as error:
             if isinstance(error, AuthenticationError):
-                _log.warning("v2 refuses the API key of %r, whose password is right", call.username)
+                _log.warning("v2 refuses the API key of %r", call.username)
             return failed(call, error, form)
         if isinstance(call, Login):
             outcome = True

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from mspace_legacy.errors import InvalidInput, RequestError, Unsupported, WrongType
 from mspace_legacy.migration.accounts import AccountStore
 from mspace_legacy.migration.adapter import Adapter
-from mspace_legacy.migration.shadow import Api, Comparisons, Shadow
+from mspace_legacy.migration.shadow import CLOSING_GRACE, Api, Comparisons, Shadow
 from mspace_legacy.models import CALLS, Call
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire import legacy, v2
@@ -69,12 +69,13 @@ class Routes:
             if operation not in CALLS:
                 known = ", ".join(_OPERATIONS)
                 raise InvalidInput(f"routes: there is no operation {operation!r}: there are {known}; * is the rest")
-        self._routes = {operation: given.get(operation, rest) for operation in _OPERATIONS}
+        self._routes = {**dict.fromkeys(_OPERATIONS, rest), **given}
         for operation, route in self._routes.items():
             if route.mode in _COMPARING and not CALLS[operation].repeatable:
+                written = operation if operation in given else _REST
                 raise InvalidInput(
-                    f"routes: {operation}={route} would make it twice, as {route} asks both APIs: give {operation} "
-                    "legacy, v2 or canary:N"
+                    f"routes: {written}={route} would make {operation} twice, as {route} asks both APIs: give "
+                    f"{operation} legacy, v2 or canary:N"
                 )
 
     @classmethod
@@ -167,8 +168,10 @@ class Router:
         *,
         comparisons: Comparisons | None = None,
     ) -> None:
+        self._routes = Routes({})
         self._legacy = to_legacy
         self._v2 = to_v2
+        self._closes_comparisons = comparisons is None
         self.comparisons = comparisons or Comparisons()
         if to_v2 is not None:
             self._shadow = Shadow(to_legacy, to_v2, in_charge="legacy", comparisons=self.comparisons)
@@ -245,8 +248,13 @@ class Router:
         return way.transport.handle(request)
 
     def close(self) -> None:
-        """Wait for the comparisons under way, within bounds, and close both ways."""
-        self.comparisons.close()
+        """Wait for the comparisons under way, within bounds, and close both ways.
+
+        Comparisons that were given stay open, as others may use them too.
+        """
+        self.comparisons.wait(CLOSING_GRACE)
+        if self._closes_comparisons:
+            self.comparisons.close()
         self._legacy.close()
         if self._v2 is not None:
             self._v2.close()

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -25,6 +25,7 @@ from mspace_legacy.errors import (
     ServiceError,
     TransportError,
     UnrecognisedFailure,
+    WrongType,
 )
 from mspace_legacy.models import Call
 from mspace_legacy.secrets import redact
@@ -59,6 +60,10 @@ _SPELLINGS = {"subaccuser": "subusername", "clientusername": "clientname", "bala
 """v2's names of a field, in lower case, and the legacy API's."""
 
 _LONGEST_TEXT = 1_000
+_NO_REPLY = "no reply"
+
+CLOSING_GRACE = 5.0
+"""Seconds for comparisons under way when what they ask over is closed."""
 
 _log = logging.getLogger("mspace_legacy.shadow")
 
@@ -71,8 +76,8 @@ class Answer:
     long it took.
 
     `fields` is what of it is compared, after the hooks: a lone value by its operation, such as `balance`; a record's
-    by the account and the field, in lower case, such as `subuser1.smsbalance`; the records' accounts as `order`; or
-    a failure's kind as `failure`.
+    by the account and the field, in lower case, such as `subuser1.smsbalance`; the records' accounts as `order`; a
+    failure's kind as `failure`; or why there was no reply as `no reply`, which is never equal.
     """
 
     text: str
@@ -89,7 +94,9 @@ class Difference:
     v2: str | None
 
     def __str__(self) -> str:
-        return f"{self.field}: legacy {_shown(self.legacy)}, v2 {_shown(self.v2)}"
+        # An account's name stands in it, and may hold a line break.
+        field = self.field if self.field.isprintable() else repr(self.field)
+        return f"{field}: legacy {_shown(self.legacy)}, v2 {_shown(self.v2)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +176,9 @@ class Comparisons:
                 raise InvalidInput(f"{name} is {value}: 1 is the least")
         self._on_comparison = on_comparison
         self._normalise = normalise
-        self._ignore = frozenset(ignore)
+        if isinstance(ignore, str):
+            raise WrongType(f"ignore is the text {ignore!r}: give a collection of names, such as {{{ignore!r}}}")
+        self._ignore = frozenset(name.lower() for name in ignore)
         self._threads = threads
         self._most_waiting = most_waiting
         self._closed = False
@@ -199,7 +208,7 @@ class Comparisons:
         old, new = (self._answer(call, request, outcome) for outcome in (from_legacy, from_v2))
         names = dict.fromkeys([*old.fields, *new.fields])
         both = (Difference(name, old.fields.get(name), new.fields.get(name)) for name in names)
-        different = tuple(each for each in both if each.legacy != each.v2)
+        different = tuple(each for each in both if each.legacy != each.v2 or each.field == _NO_REPLY)
         return Comparison(call.operation, in_charge, old, new, different)
 
     def tell(self, comparison: Comparison) -> None:
@@ -217,7 +226,7 @@ class Comparisons:
         fields = {
             name: value
             for name, value in self._normalise(call.operation, found).items()
-            if name not in self._ignore and name.rpartition(".")[2] not in self._ignore
+            if name.lower() not in self._ignore and name.rpartition(".")[2].lower() not in self._ignore
         }
         return Answer(redact(text, secrets)[:_LONGEST_TEXT], outcome.seconds, fields)
 
@@ -262,7 +271,7 @@ class Comparisons:
         with self._changed:
             return self._changed.wait_for(lambda: not self._running, timeout)
 
-    def close(self, grace: float = 5.0) -> None:
+    def close(self, grace: float = CLOSING_GRACE) -> None:
         """Take no more, and give those that wait `grace` seconds at most. A second time does nothing."""
         if self._closed:
             return
@@ -319,7 +328,7 @@ class Shadow:
 
     def close(self) -> None:
         """Wait for the comparisons under way, within bounds, and close both ways."""
-        self._comparisons.close()
+        self._comparisons.wait(CLOSING_GRACE)
         for way in self._ways.values():
             way.close()
 
@@ -337,7 +346,7 @@ def outcome_of(transport: Transport, request: Request) -> Outcome:
 
 def _fields(call: Call[Any], came: Response | MSpaceError) -> Fields:
     if isinstance(came, MSpaceError):
-        return {"failure": f"{type(came).__name__}: {came.fault}" if isinstance(came, TransportError) else str(came)}
+        return {_NO_REPLY: f"{type(came).__name__}: {came.fault}" if isinstance(came, TransportError) else str(came)}
     try:
         model = decode_reply(call, came)
     except ServiceError as error:
@@ -349,10 +358,20 @@ def _fields(call: Call[Any], came: Response | MSpaceError) -> Fields:
         return {call.operation: str(model)}
     # The records as they came, not the models: a field that one of them has more is a difference too.
     fields: Fields = {}
-    names = [record.name for record in model]
+    names = _each_its_own([record.name for record in model])
     for name, record in zip(names, content_of(came).records or [], strict=True):
         fields |= {f"{name}.{field}": value for field, value in record.items()}
     return {"order": ", ".join(names), **fields}
+
+
+def _each_its_own(names: list[str]) -> list[str]:
+    """Names with the number of their occurrence behind those that came before."""
+    counts: Counter[str] = Counter()
+    told = []
+    for name in names:
+        counts[name] += 1
+        told.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
+    return told
 
 
 _all: weakref.WeakSet[Comparisons] = weakref.WeakSet()

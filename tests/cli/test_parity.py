@@ -138,7 +138,21 @@ def test_one_api_is_down(down: str, emulator_url: str, refusing_port: int, parit
     assert "connection refused" in table["balance"][place]
     assert table["balance"][whole] == "1000"
     told = reads(parity(account(*urls), "--json")[1])["balance"]["differences"]
-    assert {"field": "failure", "legacy": None, "v2": None, down: "NotSent: refused"} in told
+    assert {"field": "no reply", "legacy": None, "v2": None, down: "NotSent: refused"} in told
+
+
+def test_both_apis_are_down(refusing_port: int, parity: Any) -> None:
+    nowhere = f"http://127.0.0.1:{refusing_port}"
+    code, out, _ = parity(account(nowhere, nowhere))
+    assert code == 1
+    assert "4 of 4 reads differ" in out
+
+
+def test_both_apis_refuse(emulator_url: str, parity: Any) -> None:
+    wrong = {"MSPACE_PASSWORD": "canary-8f31", "MSPACE_API_KEY": "canary-8f32"}
+    code, out, _ = parity(account(emulator_url, emulator_url, **wrong))
+    assert code == 1
+    assert "there was nothing to compare" in out
 
 
 @pytest.mark.parametrize(
