@@ -22,7 +22,7 @@ WRONG_USAGE = 2
 OUTCOME_UNKNOWN = 3
 INTERRUPTED = 130
 
-_PACKAGES_OF_THE_EXTRA = frozenset(("click", "rich", "waitress", "tomli"))
+_PACKAGES_OF_THE_EXTRA = frozenset(("click", "rich", "waitress", "tomli", "pathspec"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "gateway": "gateway",
     "verifier": "gateway",
     "parity": "parity",
+    "scan": "scan",
 }
 """The module below `mspace_legacy.cli` that holds each command, under the command's name."""
 

@@ -1,0 +1,556 @@
+"""From a file's text to findings: which of the calls found are real, and what is wrong with each."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+
+from mspace_legacy.migration.scan.calls import (
+    OPERATIONS,
+    Assignment,
+    JarCall,
+    UrlCall,
+    Value,
+    assignments,
+    jar_calls,
+    mentions,
+    names_in,
+    url_calls,
+)
+from mspace_legacy.migration.scan.encoding import Verdict, judge
+from mspace_legacy.migration.scan.passwords import Entry, entries, flows, is_placeholder, of_mspace, passed, written_in
+from mspace_legacy.migration.scan.rules import RULES, Finding, Level
+from mspace_legacy.migration.scan.source import Source, Token, language_of, read_source
+
+__all__ = ["inspect"]
+
+_LEGACY = re.compile(r"(?i)mspaceservice/wr|/mspaceservice\b|\bwr/sms\b")
+_EVIDENCE = re.compile(r"(?i)mspaceservice|mspace\.co\.|smsapi/v2|\bmspace(?!_(?:malloc|free|calloc))|(?<=[._])mspace")
+_V2 = re.compile(r"(?i)smsapi(?:/v2)?")
+_VENDOR_ADDRESS = re.compile(r"(?i)mspace\.co\.|mspaceservice/wr|/mspaceservice\b|smsapi/v2")
+_ANCHOR = re.compile(
+    r"(?i)mspaceservice|\bwr/sms|mspace\.co\.|smsapi|mspace[\w.\-\"'\]]{0,40}(?:pass|pwd|key)|sendtext|subusers|resellerclient"
+    r"|subacctopup|login_text|getbalance|senderid=|apikey=|password="
+)
+_OPERATION_AT_END = re.compile(rf"(?i)(?:^|/)({'|'.join(OPERATIONS)}|deliveryreport)/?$")
+_BARE_HOST = re.compile(r"(?i)^http://(?:api|www)\.mspace\.co\.\w+(?::\d+)?/?$")
+_ADDRESS_NAME = re.compile(r"(?i)url|uri|base|host|endpoint|address|server|api|gateway|domain|root|link|path")
+_PRINTS = re.compile(
+    r"(?i)^(?:[\w.$]*\b(?:log|logger|logging|console|debug|Log)\b[\w.]*\s*(?:\.|->|::)\s*\w+|print|println|printf|puts"
+    r"|System\.out\.print\w*|Console\.Write\w*|debugPrint|error_log|var_dump|die|exit|raise\s+\w+|throw\s+new\s+\w+)\s*\(?\s*$"
+)
+
+_METHODS = {
+    "balance": ("getBalance", "balance()"),
+    "login": ("login_TEXT", "login()"),
+    "sendtext": ("sendText_JSON", "send_text()"),
+    "subusers": ("subUsers_JSON", "sub_users()"),
+    "resellerclients": ("resellerClients_JSON", "reseller_clients()"),
+    "subacctopup": ("subAccTopup_JSON", "top_up_sub_account()"),
+    "resellerclienttopup": ("resellerClientTopup_JSON", "top_up_reseller_client()"),
+    "close": ("close", "close()"),
+}
+_JAR_OPERATIONS = {
+    "getbalance": "balance",
+    "login": "login",
+    "subusers": "subusers",
+    "resellerclients": "resellerclients",
+    "resellerclienttopup": "resellerclienttopup",
+    "subacctopup": "subacctopup",
+    "sendtext": "sendtext",
+    "close": "close",
+}
+_ENCODED_WRONG: dict[Verdict, str] = {
+    "raw": "joined without encoding",
+    "spaces": "joined with nothing but its spaces replaced",
+    "whole": "encoded by a function for whole URLs, which leaves / ? and # bare",
+    "slash": "encoded, but for a slash, which cuts the value off",
+}
+_PERSONAL = frozenset(("message", "senderid", "password", "username", "clientname", "subaccname", "apikey"))
+"""Keys whose values are not just digits."""
+
+
+def inspect(text: str, path: str) -> Iterator[Finding]:
+    """Everything that is wrong in one file, notes too, in the order of its lines.
+
+    :param path: how findings name the file; its end tells the language.
+    """
+    if not _ANCHOR.search(text):
+        return
+    found = _Inspection(text, path).findings()
+    yield from sorted(found, key=lambda finding: (finding.line, finding.column, finding.rule.id))
+
+
+class _Inspection:
+    """One file, and what was found in it."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.path = path
+        self.text = text
+        self.source: Source = read_source(text, language_of(path))
+        self.python = self.source.language.name == "Python"
+        self.lines = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.two_units = [match.start() for match in re.finditer("[\U00010000-\U0010ffff]", text)]
+        self.made: list[Assignment] = []
+        self.entries: list[Entry] = []
+        self.secret_places: set[int] = set()
+        self.http_places: set[int] = set()
+        self.calls: list[UrlCall] = []
+        self.done: list[Finding] = []
+
+    def findings(self) -> list[Finding]:
+        self.made = assignments(self.source)
+        self.entries = entries(self.source)
+        docstrings = [
+            statement.tokens[0]
+            for statement in self.source.statements
+            if len(statement.tokens) == 1
+            and statement.tokens[0].kind == "text"
+            and self.source.language.kind == "code"
+            and not statement.tokens[0].content.startswith("http")
+        ]
+        documented = {token.start for token in docstrings}
+        found = list(url_calls(self.source, self.made))
+        self._judge_calls(
+            [
+                call
+                for call in found
+                if not (call.statement >= 0 and self.source.statements[call.statement].tokens[0].start in documented)
+            ]
+        )
+        self._judge_jar()
+        self._judge_entries()
+        for comment in (*self.source.comments, *docstrings):
+            self._judge_comment(comment)
+        return self.done
+
+    # Calls by URL
+
+    def _judge_calls(self, calls: Sequence[UrlCall]) -> None:
+        self.calls = list(calls)
+        legacy_file = any(call.base for call in calls)
+        v2_file = any(call.v2 for call in calls)
+        real: list[UrlCall] = []
+        generic = False
+        for call in calls:
+            self._plain_http(call)
+            if call.v2 or (call.keys[:1] == ["apikey"] and not call.query):
+                self._v2(call, v2_file)
+                continue
+            if self._is_legacy(call, legacy_file, v2_file):
+                real.append(call)
+                generic = generic or (call.base and not call.operation)
+        parts = self._parts_of_others(real)
+        for call in real:
+            if id(call) not in parts:
+                self._legacy(call)
+        if generic or (legacy_file and not v2_file):
+            self._operations_by_name(calls, {call.at for call in real})
+        secrets = [value for call in real for value in call.values if value.key == "password"]
+        self._passwords_in_urls(secrets)
+        expressions = [expression for value in secrets for expression in value.expressions]
+        for entry in flows(expressions, self.entries, self.made, self.source):
+            self._secret(entry.at, entry.text, "password")
+        names = {name for expression in expressions for name in names_in(expression)}
+        for text, at in passed(names, self.source):
+            self._secret(at, text, "password")
+
+    def _is_legacy(self, call: UrlCall, legacy_file: bool, v2_file: bool) -> bool:
+        if call.base:
+            return True
+        if call.of_somebody_else or call.query:
+            return False
+        base = self._base_of(call)
+        if base == "other":
+            return False
+        keys = call.keys
+        signed = keys[:2] == ["username", "password"]
+        if call.operation and call.operation != "deliveryreport":
+            if signed:
+                return True
+            if base == "legacy":
+                return True
+            # ".../sendtext/" with the rest put on elsewhere: only where the file shows whose it is.
+            return bool(call.of_the_vendor and legacy_file and not v2_file)
+        if not signed:
+            return False
+        if {"senderid", "recipient", "message"} <= set(keys) or "noofsms" in keys:
+            return base != "v2"
+        return legacy_file or base == "legacy" or call.of_the_vendor
+
+    def _base_of(self, call: UrlCall) -> str:
+        """Whose the address is that stands before the call, where this file tells."""
+        if not call.before:
+            return ""
+        for name in reversed(names_in(call.before)):
+            for assignment in self.made:
+                if assignment.name.lstrip("$@") != name or not assignment.tokens:
+                    continue
+                text = "".join(token.content for token in assignment.tokens[:12] if token.kind == "text")
+                if _LEGACY.search(text):
+                    return "legacy"
+                if _V2.search(text):
+                    return "v2"
+                if re.search(r"(?i)mspace\.co\.", text):
+                    return "vendor"
+                if re.search(r"(?i)https?://[\w.-]+\.[a-z]{2,}", text) and not re.search(r"(?i)mspace|example\.|x\.x", text):
+                    return "other"
+            for entry in self.entries:
+                if entry.name.lstrip("$@") == name and re.match(r"(?i)https?://", entry.text):
+                    if _LEGACY.search(entry.text):
+                        return "legacy"
+                    if _V2.search(entry.text):
+                        return "v2"
+                    return "vendor" if re.search(r"(?i)mspace", entry.text) else "other"
+        return "legacy" if re.search(r"(?i)mspace", call.before) and not re.search(r"(?i)v2", call.before) else ""
+
+    def _operation_before(self, call: UrlCall) -> str:
+        """The operation at the end of the address that stands before the call."""
+        names = set(names_in(call.before or ""))
+        for assignment in self.made:
+            if assignment.name.lstrip("$@") in names:
+                text = "".join(token.content for token in assignment.tokens[:12] if token.kind == "text")
+                match = _OPERATION_AT_END.search(text)
+                if match:
+                    return match.group(1).lower()
+        return ""
+
+    def _goes_on_elsewhere(self, call: UrlCall) -> bool:
+        """Whether the URL is kept under a name, and another call of this file begins with it."""
+        name = next((a.name for a in self.made if a.statement == call.statement), "").lstrip("$@")
+        return bool(name) and any(
+            other is not call and other.values and name in names_in(other.before or "") for other in self.calls
+        )
+
+    def _parts_of_others(self, calls: Sequence[UrlCall]) -> set[int]:
+        """Those that are only a part which another call takes in by its name."""
+        parts = set()
+        for call in calls:
+            if call.base or call.operation:
+                continue
+            name = next((a.name for a in self.made if a.statement == call.statement), "").lstrip("$@")
+            if name and any(
+                other is not call and name in names_in(_all_of(self.source, other.statement)) for other in calls
+            ):
+                parts.add(id(call))
+        return parts
+
+    def _legacy(self, call: UrlCall) -> None:
+        printed = self._is_printed(call)
+        operation = call.operation or _operation_by_keys(call.keys) or self._operation_before(call)
+        url = _skeleton(call, operation)
+        if not call.values and self._goes_on_elsewhere(call):
+            operation = ""
+        if not operation and not call.values and not call.operation_value:
+            self._report(
+                "MSP007",
+                call.at,
+                "the address of the legacy API is kept here, for calls that are put together elsewhere",
+                self._elsewhere("point it at the gateway, or replace the calls that use it"),
+                url=url,
+            )
+            return
+        level: Level | None = "note" if printed else None
+        if operation:
+            wrong = f"calls {operation} of the legacy API by a URL that is put together by hand"
+        else:
+            wrong = "calls the legacy API by a URL that is put together by hand; which operation is chosen as it runs"
+        self._report("MSP001", call.at, wrong, self._instead(operation), operation, url, level)
+        if not printed:
+            self._encoding(call, operation, url)
+
+    def _is_printed(self, call: UrlCall) -> bool:
+        tokens = self.source.statements[call.statement].tokens if call.statement >= 0 else []
+        before = self.text[tokens[0].start : call.at] if tokens else ""
+        return len(before) < 200 and bool(_PRINTS.match(before.rstrip("\"'`f$@")))
+
+    def _encoding(self, call: UrlCall, operation: str, url: str) -> None:
+        if call.encodes:
+            return
+        statement = self.source.statements[call.statement]
+        by_verdict: dict[Verdict, list[str]] = {}
+        for value in call.values:
+            verdict = self._verdict(value, call.statement, statement.scope)
+            by_verdict.setdefault(verdict, []).append(value.key)
+        if by_verdict.get("plus"):
+            keys = ", ".join(by_verdict["plus"])
+            self._report(
+                "MSP006",
+                call.at,
+                f"{keys}: encoded as in a query, where a space becomes +; in a path the + arrives as a plus sign",
+                self._encoder(),
+                operation,
+                url,
+            )
+        wrong = [
+            f"{', '.join(by_verdict[verdict])}: {words}"
+            for verdict, words in _ENCODED_WRONG.items()
+            if by_verdict.get(verdict)
+        ]
+        bad = {key for verdict in ("raw", "spaces", "whole") for key in by_verdict.get(verdict, ())}  # type: ignore[call-overload]
+        if wrong and (bad | set(by_verdict.get("slash", ()))) & _PERSONAL:
+            level: Level | None = None if bad & _PERSONAL else "note"
+            self._report("MSP005", call.at, "; ".join(wrong), self._encoder(), operation, url, level)
+
+    def _verdict(self, value: Value, statement: int, scope: tuple[int, ...]) -> Verdict:
+        verdicts: list[Verdict] = []
+        for text, expression in value.parts:
+            if expression == "":
+                if re.search(r"[\s#?\"<>\\^`|]", text) and value.key not in ("password", "username"):
+                    verdicts.append("raw")
+            else:
+                verdicts.append(judge(expression, self.source, self.made, statement, scope))
+        for verdict in ("raw", "spaces", "whole", "plus", "slash", "unknown"):
+            if verdict in verdicts:
+                return verdict  # type: ignore[return-value]
+        return "encoded"
+
+    def _operations_by_name(self, calls: Sequence[UrlCall], taken: set[int]) -> None:
+        """Operations that a helper of the file is asked for by name, such as call("sendtext", ...)."""
+        helpers: set[str] = set()
+        plain: list[tuple[str, Token, str]] = []
+        used = {call.statement for call in calls if call.at in taken}
+        for number, statement in enumerate(self.source.statements):
+            if number in used:
+                continue
+            for place, token in enumerate(statement.tokens):
+                if token.kind != "text" or not 5 <= len(token.content) <= 24 or place == 0:
+                    continue
+                operation = token.content.strip("/").lower()
+                if operation not in _METHODS or operation == "close":
+                    continue
+                before = statement.tokens[place - 1].content
+                if before == "(" and place >= 2 and statement.tokens[place - 2].kind == "name":
+                    callee = statement.tokens[place - 2].content
+                    if operation in ("balance", "login"):
+                        plain.append((callee, token, operation))
+                        continue
+                    if callee in ("case", "in", "in_array", "Log", "print", "echo"):
+                        continue
+                    helpers.add(callee)
+                    self._by_name(token, operation)
+        for callee, token, operation in plain:
+            if callee in helpers:
+                self._by_name(token, operation)
+
+    def _by_name(self, token: Token, operation: str) -> None:
+        wrong = f"calls {operation} of the legacy API, by a helper that puts the URL together"
+        self._report("MSP001", token.start, wrong, self._instead(operation), operation, f"…/{operation}/…")
+
+    def _plain_http(self, call: UrlCall) -> None:
+        if call.scheme != "http" or call.scheme_at in self.http_places or call.loopback:
+            return
+        written = call.base or call.v2 or (call.of_the_vendor and (call.operation or call.values))
+        if not written and call.of_the_vendor:
+            written = self._is_address(call)
+        if written and not (call.of_somebody_else and call.v2):
+            self.http_places.add(call.scheme_at)
+            self._report(
+                "MSP004",
+                call.scheme_at,
+                "asked over http: whoever is on the way reads the password and the message",
+                "https://api.mspace.co.ke/smsapi/v2 is there: move to v2",
+                call.operation,
+                _skeleton(call, call.operation),
+            )
+
+    def _is_address(self, call: UrlCall) -> bool:
+        statement = self.source.statements[call.statement]
+        line = self.text[call.scheme_at : call.scheme_at + 80]
+        bare = re.split(r"[\s\"'`<>]", line)[0]
+        if not _BARE_HOST.match(bare) or call.goes_on:
+            return False
+        if bare.lower().startswith("http://api."):
+            return True
+        name = next((a.name for a in self.made if a.statement == call.statement), "")
+        before = [token.content for token in statement.tokens if token.end <= call.scheme_at]
+        return bool(_ADDRESS_NAME.search(name) or (before and _ADDRESS_NAME.search(" ".join(before[-3:]))))
+
+    def _v2(self, call: UrlCall, v2_file: bool) -> None:
+        keyed = [value for value in call.values if value.key == "apikey"]
+        if not keyed or call.query or call.of_somebody_else:
+            return
+        others = set(call.keys) - {"apikey"}
+        if not (call.v2 or ((v2_file or _EVIDENCE.search(self.text)) and others)):
+            return
+        operation = call.operation or self._operation_before(call)
+        self._report(
+            "MSP008",
+            call.at,
+            "v2 is asked with the API key in the URL, where logs and proxies keep it",
+            "send the key in the header apikey, and the call as JSON"
+            if not self.python
+            else "use mspace_legacy.Client.v2, which sends the key in a header",
+            operation,
+            _skeleton(call, operation),
+        )
+        self._passwords_in_urls(keyed)
+        for entry in flows([e for value in keyed for e in value.expressions], self.entries, self.made, self.source):
+            if entry.key:
+                self._secret(entry.at, entry.text, "API key")
+
+    # The jar
+
+    def _judge_jar(self) -> None:
+        evidence = bool(_EVIDENCE.search(self.text))
+        if self.source.language.kind != "code":
+            return
+        expressions = []
+        for call in jar_calls(self.source, evidence=evidence):
+            operation = _JAR_OPERATIONS[call.method.partition("_")[0].lower()]
+            if operation == "subusers" and len(call.arguments) == 6:
+                operation = "sendtext"
+            if call.method == "close" and not self.source.language.jar:
+                continue
+            self._report(
+                "MSP002",
+                call.at,
+                f"calls {call.method} of the vendor's Java jar",
+                self._instead(operation, jar=True),
+                operation if operation != "close" else "",
+            )
+            expressions += self._jar_password(call)
+        for entry in flows(expressions, self.entries, self.made, self.source):
+            self._secret(entry.at, entry.text, "password")
+
+    def _jar_password(self, call: JarCall) -> list[str]:
+        place = 1 if call.method in ("getBalance", "login_TEXT") else 2
+        if call.method == "close" or place >= len(call.arguments):
+            return []
+        written = written_in(call.arguments[place])
+        if written is None:
+            return [call.arguments[place]]
+        self._secret(call.argument_places[place], written, "password")
+        return []
+
+    # Secrets
+
+    def _passwords_in_urls(self, values: Sequence[Value]) -> None:
+        for value in values:
+            what = "API key" if value.key == "apikey" else "password"
+            if value.literal is not None:
+                self._secret(value.at, value.literal, what)
+            for expression in value.expressions:
+                written = written_in(expression)
+                default = re.search(r"(?:\|\||\?\?|\?:|\bor\b|,)\s*[\"']([^\"'\\]{4,200})[\"']\s*\)?\s*$", expression)
+                if written is not None:
+                    self._secret(value.at, written, what)
+                elif default and re.search(r"(?i)env|getproperty|config", expression):
+                    self._secret(value.at, default.group(1), what)
+
+    def _judge_entries(self) -> None:
+        if not any(entry.secret for entry in self.entries) or not _EVIDENCE.search(self.text):
+            return
+        addresses = [entry.at for entry in self.entries if _VENDOR_ADDRESS.search(entry.text)]
+        settings = self.source.language.kind == "settings"
+        v2 = bool(_V2.search(self.text))
+        for entry in of_mspace(self.entries, addresses, settings=settings, v2=v2):
+            self._secret(entry.at, entry.text, "API key" if entry.key else "password")
+
+    def _secret(self, at: int, value: str, what: str) -> None:
+        if at in self.secret_places or is_placeholder(value) or value.startswith(("http://", "https://")):
+            return
+        self.secret_places.add(at)
+        self._report(
+            "MSP003",
+            at,
+            f"the {what} is written here",
+            "have it changed, as whoever has the source has it, and read it from the environment or a secret store",
+        )
+
+    # Comments and prose
+
+    def _judge_comment(self, comment: Token) -> None:
+        if not re.search(r"(?i)mspaceservice|wr/sms|mspace\.co\.|/username=", comment.content):
+            return
+        for call in mentions(comment):
+            legacy = call.base or (call.operation and call.keys[:2] == ["username", "password"])
+            if call.v2 or not legacy or (call.of_somebody_else and not call.base):
+                if not (call.v2 and "apikey" in call.keys):
+                    continue
+            else:
+                operation = call.operation or _operation_by_keys(call.keys)
+                self._report(
+                    "MSP001",
+                    call.at,
+                    f"a comment or a text mentions {operation or 'the address'} of the legacy API",
+                    "bring it up to date when the calls have moved",
+                    operation,
+                    _skeleton(call, operation),
+                    "note",
+                )
+            for value in call.values:
+                if value.key in ("password", "apikey") and value.literal:
+                    literal = re.split(r"[\s\"'`<>&,;)]", value.literal)[0]
+                    if not re.search(r"[.+$({]", literal[:1]):
+                        self._secret(value.at, literal, "API key" if value.key == "apikey" else "password")
+
+    # Words
+
+    def _instead(self, operation: str, *, jar: bool = False) -> str:
+        jar_method, client_method = _METHODS.get(operation, ("", ""))
+        if self.python:
+            if not client_method:
+                return "use mspace_legacy.Client, which has a method for each operation"
+            if jar:
+                return f"use mspace_legacy.Client.{client_method}"
+            return f"use mspace_legacy.Client.{client_method}, or MSpaceClient.{jar_method}"
+        if jar:
+            return (
+                f"in Python it is MSpaceClient.{jar_method}, then Client.{client_method}; here, point main_url at "
+                "mspace-legacy gateway, or call v2"
+            )
+        return self._elsewhere("point the host at mspace-legacy gateway, or call v2 over https with the key in a header")
+
+    def _elsewhere(self, otherwise: str) -> str:
+        return "use mspace_legacy.Client, which knows the addresses" if self.python else otherwise
+
+    def _encoder(self) -> str:
+        known = {
+            "Python": "pass the value as it is to mspace_legacy.Client, which encodes it",
+            "PHP": "encode each value with rawurlencode()",
+            "JavaScript": "encode each value with encodeURIComponent()",
+            "C#": "encode each value with Uri.EscapeDataString()",
+            "Visual Basic": "encode each value with Uri.EscapeDataString()",
+            "Dart": "encode each value with Uri.encodeComponent()",
+            "Java": 'encode each value with URLEncoder.encode(value, "UTF-8").replace("+", "%20")',
+            "Kotlin": 'encode each value with URLEncoder.encode(value, "UTF-8").replace("+", "%20")',
+            "Go": "encode each value with url.PathEscape()",
+            "Ruby": "encode each value with ERB::Util.url_encode()",
+        }
+        return known.get(self.source.language.name, "percent-encode each value as UTF-8, its slashes and spaces too")
+
+    def _report(
+        self, rule: str, at: int, wrong: str, remedy: str, operation: str = "", url: str = "", level: Level | None = None
+    ) -> None:
+        line = bisect_right(self.lines, at)
+        begin = self.lines[line - 1]
+        column = at - begin + bisect_left(self.two_units, at) - bisect_left(self.two_units, begin) + 1
+        kind = RULES[rule]
+        finding = Finding(self.path, line, column, kind, level or kind.level, operation, wrong, remedy, url)
+        if finding not in self.done[-8:]:
+            self.done.append(finding)
+
+
+def _operation_by_keys(keys: Sequence[str]) -> str:
+    if {"senderid", "recipient", "message"} <= set(keys) or {"recipient", "message"} <= set(keys):
+        return "sendtext"
+    if "noofsms" in keys:
+        return "resellerclienttopup" if "clientname" in keys else "subacctopup"
+    return ""
+
+
+def _skeleton(call: UrlCall, operation: str) -> str:
+    """The URL in words that are the API's own; every value is masked, and so is a host that is not the vendor's."""
+    host = (call.host or "") if call.of_the_vendor and "@" not in (call.host or "") else "…"
+    start = f"{call.scheme}://{host}" if call.scheme else "…"
+    path = "/smsapi/v2" if call.v2 else "/mspaceservice/wr/sms" if call.base else ""
+    parts = [operation] if operation else ["…"] if call.values or call.operation_value else []
+    parts += [f"{key}=***" if key in ("password", "apikey") else f"{key}=…" for key in call.keys]
+    return "/".join([start + path, *parts])
+
+
+def _all_of(source: Source, statement: int) -> str:
+    tokens = source.statements[statement].tokens
+    return source.text[tokens[0].start : tokens[-1].end][:5000] if tokens else ""

@@ -1,0 +1,3 @@
+const url = `/login?username=${u}&password=${p}`;
+router.get('/login/:username/:password', login);
+const body = "username=" + u + "&password=" + p;

@@ -1,0 +1,2 @@
+const balance = await web3.eth.getBalance(account, 'latest');
+const wei = await provider.getBalance(address, password);

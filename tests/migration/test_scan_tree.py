@@ -1,0 +1,181 @@
+"""What the scanner looks at and what it passes over, on real trees."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mspace_legacy.migration.scan import Summary, scan
+
+CALL = 'u = "https://h.example/mspaceservice/wr/sms/balance/username=U/password=P"\n'
+
+
+def put(root: Path, *names: str, text: str = CALL) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+def names(root: Path, *, ignore: bool = True) -> list[str]:
+    return [Path(finding.path).relative_to(root).as_posix() for finding in scan([root], ignore=ignore)]
+
+
+def test_files_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    put(tmp_path, "b/x.py", "b/a.py", "a.py", "c.py", "b/sub/z.py")
+    assert names(tmp_path) == ["a.py", "c.py", "b/a.py", "b/x.py", "b/sub/z.py"]
+
+
+def test_gitignore_as_git_reads_it(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "old.py", "kept_old.py", "build/x.py", "src/build/x.py", "src/keep.py", "src/drop.py", "src/deep/drop.py",
+        "logs/a.py", "logs/b.py", "only/x.py", "src/only/x.py")  # fmt: skip
+    put(tmp_path, ".gitignore", text="*old.py\n!kept_old.py\nbuild/\n/only/\nlogs/*\n!logs/b.py\n# a.py\n")
+    put(tmp_path / "src", ".gitignore", text="drop.py\n!old.py\n")
+    put(tmp_path / "src/deep", ".gitignore", text="!drop.py\n")
+    put(tmp_path, "src/old.py")
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)  # noqa: S607  # git, wherever it is
+    listed = subprocess.run(
+        ["git", "-C", str(tmp_path), "ls-files", "--others", "--exclude-standard", "*.py"],  # noqa: S607  # as above
+        check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    assert sorted(names(tmp_path)) == sorted(listed)
+    assert len(names(tmp_path, ignore=False)) == 14
+
+
+def test_gitignore_of_the_repository_holds_for_a_part_of_it(tmp_path: Path) -> None:
+    put(tmp_path, "src/a.py", "src/generated.py")
+    put(tmp_path, ".gitignore", text="generated.py\n")
+    assert names(tmp_path / "src") == ["a.py", "generated.py"]  # in no repository
+    (tmp_path / ".git").mkdir()
+    assert names(tmp_path / "src") == ["a.py"]
+
+
+def test_a_directory_that_is_ignored_is_looked_at_where_it_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "out/a.py")
+    put(tmp_path, ".gitignore", text="out/\n")
+    (tmp_path / ".git").mkdir()
+    assert names(tmp_path / "out") == ["a.py"]
+    assert len(list(scan([tmp_path / "out" / "a.py"]))) == 1
+
+
+def test_a_pattern_that_means_nothing_is_passed_over(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "b.py")
+    put(tmp_path, ".gitignore", text="/\n!\nb.py\n\\\n")
+    assert names(tmp_path) == ["a.py"]
+
+
+@pytest.mark.parametrize("name", ["node_modules", "vendor", ".venv", "bower_components"])
+def test_other_peoples_code(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "a.py", f"{name}/x/b.py")
+    assert names(tmp_path) == ["a.py"]
+    assert len(names(tmp_path, ignore=False)) == 2
+
+
+@pytest.mark.parametrize("name", [".git", ".svn", ".hg"])
+def test_version_control_is_never_looked_at(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "a.py", f"{name}/b.py")
+    assert names(tmp_path, ignore=False) == ["a.py"]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    put(outside, "secret.py")
+    put(inside, "a.py")
+    (inside / "loop").symlink_to(inside)
+    (inside / "up").symlink_to(outside)
+    (inside / "file.py").symlink_to(outside / "secret.py")
+    (inside / "broken.py").symlink_to(tmp_path / "nowhere")
+    assert names(inside) == ["a.py"]
+    (tmp_path / "named").symlink_to(inside)
+    assert names(tmp_path / "named") == ["a.py"]
+
+
+def test_roots_that_overlap_give_each_file_once(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "src/b.py")
+    findings = scan([tmp_path, tmp_path / "src", tmp_path, tmp_path / "a.py"])
+    assert sorted(Path(finding.path).name for finding in findings) == ["a.py", "b.py"]
+
+
+def test_pipes_and_what_can_not_be_read(tmp_path: Path) -> None:
+    put(tmp_path, "a.py")
+    os.mkfifo(tmp_path / "pipe.py")
+    assert names(tmp_path) == ["a.py"]
+    summary = Summary()
+    assert list(scan([tmp_path / "pipe.py"], summary=summary)) == []
+    assert summary.unreadable == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "counted"),
+    [
+        (CALL.encode(), "scanned"),
+        (b"\xef\xbb\xbf" + CALL.encode(), "scanned"),
+        (b"\xff\xfe" + CALL.encode("utf-16-le"), "scanned"),
+        (b"\xfe\xff" + CALL.encode("utf-16-be"), "scanned"),
+        ("# Übersetzung: «für»\n".encode("cp1252") + CALL.encode(), "scanned"),
+        (CALL.encode() + b"\0", "binary"),
+        (b"\xff\xfe" + CALL.encode("utf-16-le") + b"\x00\xd8", "undecodable"),
+        (bytes(range(128, 256)) * 20 + CALL.encode(), "undecodable"),
+        (b"\xff\x01\x02\x03" + CALL.encode(), "undecodable"),
+        (CALL.encode() + b" " * 5000, "too_large"),
+        (b"", "nothing"),
+    ],
+)
+def test_what_a_file_may_hold(tmp_path: Path, data: bytes, counted: str) -> None:
+    (tmp_path / "a.py").write_bytes(data)
+    summary = Summary()
+    findings = list(scan([tmp_path], max_size=2000 if counted == "too_large" else 100_000, summary=summary))
+    assert [finding.rule.id for finding in findings] == (["MSP001"] if counted == "scanned" else [])
+    counts = {name: getattr(summary, name) for name in ("scanned", "binary", "undecodable", "too_large", "unreadable")}
+    assert {name for name, count in counts.items() if count} == {"scanned" if counted == "nothing" else counted}
+    assert summary.skipped == (counted not in ("scanned", "nothing"))
+
+
+def test_paths_are_relative_to_where_the_scan_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "src/a.py")
+    monkeypatch.chdir(tmp_path)
+    for root in (".", "src", tmp_path, tmp_path / "src", "./src/../src"):
+        assert [finding.path for finding in scan([root])] == ["src/a.py"]
+
+
+def test_a_name_that_is_no_utf_8(tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/\xff.py", "w", encoding="utf-8") as file:
+        file.write(CALL)
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_password_in_the_name_of_a_file(tmp_path: Path) -> None:
+    put(tmp_path, "username=U/password=Canary-71")
+    put(tmp_path, "password=Canary-71/a.py")
+    paths = [finding.path for finding in scan([tmp_path])]
+    assert len(paths) == 2
+    assert "Canary" not in str(paths)
+
+
+MEASURE = """
+import resource, sys
+from mspace_legacy.migration.scan import scan
+list(scan([sys.argv[1]]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
+    """Of the largest file, at most; not of all of them."""
+    assert resource.getpagesize()
+    few, many = tmp_path / "few", tmp_path / "many"
+    body = "x = 1\n" * 2000
+    put(few, "a.py", text=body + CALL)
+    for number in range(3000):
+        put(many, f"{number % 50}/{number}.py", text=body + CALL if number % 100 == 0 else body)
+
+    def peak(root: Path) -> int:
+        ended = subprocess.run([sys.executable, "-c", MEASURE, str(root)], check=True, capture_output=True, text=True)
+        return int(ended.stdout)
+
+    assert peak(many) - peak(few) < 3000  # KiB; the trees differ by 36 MB
