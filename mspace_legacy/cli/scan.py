@@ -19,9 +19,9 @@ __all__ = ["scan"]
 @click.command(
     help="""Find calls of the legacy API in source trees of any language.
 
-    It looks for URLs of the path API, also put together from pieces, calls of the Java jar, passwords written in the
-    source, http where https exists, and values joined without encoding. Nothing is run, sent or written, and no secret
-    is printed.
+    It looks for URLs of the path API, also put together from pieces, calls of the Java jar, passwords written in
+    the source, http where https exists, and values joined without encoding. Nothing is run, sent or written, and no
+    secret is printed.
 
     Exit code 0: nothing was found. 1: errors or warnings were found. 2: a path does not exist.
 
@@ -33,7 +33,9 @@ __all__ = ["scan"]
 @json_option
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print a SARIF 2.1.0 log.")
 @click.option("--notes", is_flag=True, help="Tell mentions in comments and in prose too, and what hardly matters.")
-@click.option("--no-ignore", is_flag=True, help="Look into what .gitignore names, and into node_modules and the like.")
+@click.option(
+    "--no-ignore", is_flag=True, help="Look into what .gitignore names, and into node_modules and the like."
+)
 @click.option(
     "--max-size",
     type=click.IntRange(min=1),
@@ -42,9 +44,7 @@ __all__ = ["scan"]
     metavar="BYTES",
     help="Skip larger files.",
 )
-def scan(
-    paths: tuple[str, ...], as_json: bool, as_sarif: bool, notes: bool, no_ignore: bool, max_size: int
-) -> int:
+def scan(paths: tuple[str, ...], as_json: bool, as_sarif: bool, notes: bool, no_ignore: bool, max_size: int) -> int:
     """See the help above."""
     if as_json and as_sarif:
         raise InvalidInput("--json and --sarif: give one of them")
@@ -58,7 +58,13 @@ def scan(
         show_table(
             ("where", "rule", "operation", "what is wrong", "what to do"),
             [
-                (f"{finding.path}:{finding.line}", finding.rule.id, finding.operation, _wrong(finding), finding.remedy)
+                (
+                    f"{finding.path}:{finding.line}",
+                    finding.rule.id,
+                    finding.operation,
+                    _wrong(finding),
+                    finding.remedy,
+                )
                 for finding in findings
             ],
             styles=[_STYLES[finding.level] for finding in findings],

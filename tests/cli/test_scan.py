@@ -51,7 +51,12 @@ def test_json(source: Path) -> None:
     document = json.loads(ended.out)
     (finding,) = document["findings"]
     assert finding["path"] == f"{source}/a.py"
-    assert (finding["line"], finding["rule"], finding["level"], finding["operation"]) == (2, "MSP001", "error", "balance")
+    assert (finding["line"], finding["rule"], finding["level"], finding["operation"]) == (
+        2,
+        "MSP001",
+        "error",
+        "balance",
+    )
     assert finding["wrong"]
     assert finding["remedy"]
     assert finding["see"].startswith("MIGRATION.md")

@@ -128,11 +128,15 @@ def test_the_encoders_of_each_language(name: str, expression: str, rule: str) ->
      "[password]", "%s", "${PASSWORD}", "changeme", "MSPACE_PASSWORD", "PASSWORD"],
 )  # fmt: skip
 def test_a_placeholder_is_no_password(value: str) -> None:
-    assert (1, "MSP003") not in rules(f"u = 'http://h.example/mspaceservice/wr/sms/balance/username=U/password={value}'", "a.py")
+    assert (1, "MSP003") not in rules(
+        f"u = 'http://h.example/mspaceservice/wr/sms/balance/username=U/password={value}'", "a.py"
+    )
     assert rules(f"MSPACE_PASSWORD={value}\n", ".env") == []
 
 
-@pytest.mark.parametrize("value", ["Tembo-4417", "@kenya2020", "$ecret99", "#Simba1", "12345678", "passw0rd", "p@ss/word"])
+@pytest.mark.parametrize(
+    "value", ["Tembo-4417", "@kenya2020", "$ecret99", "#Simba1", "12345678", "passw0rd", "p@ss/word"]
+)
 def test_a_password_is_one(value: str) -> None:
     assert rules(f"MSPACE_PASSWORD='{value}'\n", ".env") == [(1, "MSP003")]
 
@@ -163,7 +167,9 @@ def test_what_stands_in_a_comment_is_a_note() -> None:
 
 
 def test_notes_are_left_out_and_counted_unless_they_are_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "a.md").write_text("GET http://h.example/mspaceservice/wr/sms/balance/username=U/password=P\n", "utf-8")
+    (tmp_path / "a.md").write_text(
+        "GET http://h.example/mspaceservice/wr/sms/balance/username=U/password=P\n", "utf-8"
+    )
     summary = Summary()
     assert list(scan([tmp_path], summary=summary)) == []
     assert (summary.notes, summary.findings) == (1, {})
@@ -175,7 +181,12 @@ def test_notes_are_left_out_and_counted_unless_they_are_asked_for(tmp_path: Path
 
 @pytest.mark.parametrize("arguments", ["", "user", "user, currency", "id, 'KES'", "user, password, more"])
 def test_get_balance_of_something_else(arguments: str) -> None:
-    assert rules(f"import com.mspace.Reports;\nclass A {{ int b() {{ return bank.getBalance({arguments}); }} }}", "A.java") == []
+    assert (
+        rules(
+            f"import com.mspace.Reports;\nclass A {{ int b() {{ return bank.getBalance({arguments}); }} }}", "A.java"
+        )
+        == []
+    )
 
 
 def test_get_balance_of_a_client_needs_no_likely_arguments() -> None:
@@ -190,7 +201,9 @@ def test_a_definition_is_no_call() -> None:
 
 def test_findings_come_as_they_are_found(tmp_path: Path) -> None:
     for name in ("b.sh", "a.sh"):
-        (tmp_path / name).write_text("curl https://h.example/mspaceservice/wr/sms/balance/username=U/password=P\n", "utf-8")
+        (tmp_path / name).write_text(
+            "curl https://h.example/mspaceservice/wr/sms/balance/username=U/password=P\n", "utf-8"
+        )
     summary = Summary()
     findings = scan([tmp_path], summary=summary)
     assert next(findings).path.endswith("a.sh")

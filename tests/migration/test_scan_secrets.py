@@ -17,7 +17,8 @@ SOURCES = {
 $password = "SECRET"; $other = 'SECRET';
 $u = "http://SECRET:SECRET@api.mspace.co.ke/mspaceservice/wr/sms/balance/username=SECRET/password=SECRET";
 $u = "http://SECRET.api.mspace.co.ke/mspaceservice/wr/sms/SECRET/username=" . "SECRET" . "/password=" . $password;
-$v = $base . '/sendtext/username=' . SECRET . '/password=' . 'SECRET' . '/senderid=SECRET/recipient=SECRET/message=SECRET';
+$v = $base . '/sendtext/username=' . SECRET . '/password=' . 'SECRET' . '/senderid=SECRET/recipient=SECRET'
+    . '/message=SECRET';
 // http://api.mspace.co.ke/mspaceservice/wr/sms/balance/username=SECRET/password=SECRET
 """,
     "a.py": """
@@ -55,7 +56,9 @@ def test_every_secret_is_found(tree: Path) -> None:
     assert found == {*SOURCES} - {"password=SECRET"} | {"password=***"}
 
 
-@pytest.mark.parametrize("options", [[], ["--json"], ["--sarif"], ["--notes"], ["--json", "--notes"], ["--no-ignore"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [[], ["--json"], ["--sarif"], ["--notes"], ["--json", "--notes"], ["--no-ignore"]], ids=" ".join
+)
 def test_no_output_holds_one(tree: Path, options: list[str]) -> None:
     ended = run("scan", *options, str(tree))
     assert ended.code == 1

@@ -34,8 +34,8 @@ def scan(
 ) -> Iterator[Finding]:
     """Look through files and directories, one file at a time; findings come as they are found, sorted within a file.
 
-    :param ignore: pass over what `.gitignore` files name and over directories such as `node_modules`; those of version
-        control are always passed over.
+    :param ignore: pass over what `.gitignore` files name and over directories such as `node_modules`; those of
+        version control are always passed over.
     :param max_size: bytes; a larger file is skipped, and counted.
     :param notes: give notes too: mentions in comments and in prose, and what hardly matters.
     :param summary: is filled in as the scan goes.
@@ -48,9 +48,7 @@ def scan(
     return _scan(roots, ignore=ignore, max_size=max_size, notes=notes, summary=summary)
 
 
-def _scan(
-    roots: list[str], *, ignore: bool, max_size: int, notes: bool, summary: Summary
-) -> Iterator[Finding]:
+def _scan(roots: list[str], *, ignore: bool, max_size: int, notes: bool, summary: Summary) -> Iterator[Finding]:
     for path in walk(roots, ignore=ignore, summary=summary):
         text = read(path, max_size=max_size, summary=summary)
         if text is None:

@@ -8,12 +8,25 @@ every language.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mspace_legacy.migration.scan.source import Piece, Source, Statement, Token
+from mspace_legacy.migration.scan.source import Source, Statement, Token
 
-__all__ = ["OPERATIONS", "Assignment", "JarCall", "UrlCall", "Value", "assignments", "between_commas", "jar_calls", "mentions", "names_in", "url_calls"]
+__all__ = [
+    "OPERATIONS",
+    "Assigned",
+    "Assignment",
+    "JarCall",
+    "UrlCall",
+    "Value",
+    "between_commas",
+    "jar_calls",
+    "mentions",
+    "names_in",
+    "url_calls",
+]
 
 OPERATIONS = "sendtext subusers resellerclienttopup resellerclients subacctopup balance login".split()
 _PLAIN_NAMES = frozenset(("balance", "login"))
@@ -134,25 +147,50 @@ class Assignment:
 
 # Assignments
 
+
+class Assigned:
+    """What names are given values in a source, to be looked up by name or by statement."""
+
+    def __init__(self, source: Source) -> None:
+        found = (_assignment(statement, number) for number, statement in enumerate(source.statements))
+        self.all: list[Assignment] = list(filter(None, found))
+        self._at = {assignment.statement: assignment for assignment in self.all}
+        self._named: dict[str, list[Assignment]] = {}
+        for assignment in self.all:
+            self._named.setdefault(assignment.name.lstrip("$@"), []).append(assignment)
+
+    def at(self, statement: int) -> Assignment | None:
+        """What the statement gives a value."""
+        return self._at.get(statement)
+
+    def name_at(self, statement: int) -> str:
+        """The name that the statement gives a value; empty where there is none."""
+        assignment = self._at.get(statement)
+        return assignment.name.lstrip("$@") if assignment else ""
+
+    def named(self, name: str) -> list[Assignment]:
+        """The first assignments to `name`."""
+        return self._named.get(name, [])[:_LOOKED_AT]
+
+    def before(self, name: str, statement: int) -> list[Assignment]:
+        """The last assignments to `name` before `statement`, the nearest first."""
+        known = self._named.get(name, [])
+        end = bisect_left(known, statement, key=lambda assignment: assignment.statement)
+        return known[max(end - _LOOKED_AT, 0) : end][::-1]
+
+
+_LOOKED_AT = 50
+
 _ASSIGNING = frozenset(("=", ":=", "+=", ".=", "&=", "??=", "<<"))
 _ADDING = frozenset(
     "append add push write concat Append Add Concat Write AppendFormat appendPath appendEncodedPath path segment "
-    "addPathSegment addPathSegments addEncodedPathSegment addEncodedPathSegments pathSegment AppendPathSegment".split()
+    "addPathSegment addPathSegments addEncodedPathSegment addEncodedPathSegments pathSegment "
+    "AppendPathSegment".split()
 )
 _LISTING = frozenset(
     "add push Add append appendPath addPathSegment addPathSegments path segment pathSegment AppendPathSegment".split()
 )
 _NOT_A_NAME = frozenset("declare set let const var val final dim static string String late".split())
-
-
-def assignments(source: Source) -> list[Assignment]:
-    """Every statement that gives a name a value, in the order of the source."""
-    found = []
-    for number, statement in enumerate(source.statements):
-        assignment = _assignment(statement, number)
-        if assignment:
-            found.append(assignment)
-    return found
 
 
 def _assignment(statement: Statement, number: int) -> Assignment | None:
@@ -230,9 +268,7 @@ def _adding(tokens: list[Token], place: int, number: int, scope: tuple[int, ...]
     owner = tokens[place - 3] if place >= 3 else None
     if owner is None or owner.kind != "name":
         return None
-    return Assignment(
-        owner.content, tuple(tokens[place + 1 :]), True, number, scope, method.content in _LISTING
-    )
+    return Assignment(owner.content, tuple(tokens[place + 1 :]), True, number, scope, method.content in _LISTING)
 
 
 # URLs
@@ -317,13 +353,12 @@ def _pieces_in(tokens: Sequence[Token]) -> list[int]:
     return places
 
 
-def url_calls(source: Source, made: Sequence[Assignment]) -> Iterator[UrlCall]:
+def url_calls(source: Source, made: Assigned) -> Iterator[UrlCall]:
     """Every URL that has a piece of the path API, or of v2, in it; whether it is a call is not judged here."""
-    by_statement = {assignment.statement: assignment for assignment in made}
     groups: list[list[tuple[int, Sequence[Token], bool]]] = []
     building: dict[str, tuple[int, int]] = {}
     for number, statement in enumerate(source.statements):
-        assignment = by_statement.get(number)
+        assignment = made.at(number)
         name = assignment.name if assignment else ""
         if assignment and assignment.extends and name in building and number - building[name][1] <= _NEAR:
             groups[building[name][0]].append((number, assignment.tokens, assignment.listed))
@@ -338,26 +373,24 @@ def url_calls(source: Source, made: Sequence[Assignment]) -> Iterator[UrlCall]:
             yield from _calls_of(source, group, made)
 
 
-def _calls_of(
-    source: Source, group: list[tuple[int, Sequence[Token], bool]], made: Sequence[Assignment]
-) -> Iterator[UrlCall]:
+def _calls_of(source: Source, group: list[tuple[int, Sequence[Token], bool]], made: Assigned) -> Iterator[UrlCall]:
     rendering = _Rendering()
     before: str | None = None
     arguments: list[str] | None = None
-    for count, (number, tokens, listed) in enumerate(group):
+    statement = group[0][0]
+    for count, (_, tokens, listed) in enumerate(group):
         if count and listed:
             rendering.add("/", tokens[0].start if tokens else 0)
         first, arguments_here = _render(source, tokens, rendering, whole=count > 0)
         before = before if count else first
         arguments = arguments_here or arguments
-        statement = number if count == 0 else statement
     text = rendering.finish()
     if not _STRONG.search(text):
         return
     heads = [source.statements[number].tokens for number, _, _ in group[:_NEAR]]
     head = " ".join(source.text[tokens[0].start : min(tokens[-1].end, tokens[0].start + 3000)] for tokens in heads)
     if arguments is None and _FORMAT.search(text):
-        name = next((a.name for a in made if a.statement == statement), "")
+        name = made.name_at(statement)
         arguments = _arguments_elsewhere(source, name) if name else None
     for call in _read_marks(text, rendering, arguments):
         call.statement = statement
@@ -370,7 +403,7 @@ def _calls_of(
 def _render(
     source: Source, tokens: Sequence[Token], rendering: _Rendering, *, whole: bool
 ) -> tuple[str | None, list[str] | None]:
-    """Lay out one statement's texts. Gives the expression before the first, and a format's arguments after the last."""
+    """Lay out one statement's texts; give the expression before them, and a format's arguments after them."""
     relevant = _pieces_in(tokens)
     if not relevant:
         if whole and tokens:
@@ -384,7 +417,7 @@ def _render(
     first = None
     start = _operand_before(tokens, relevant[0])
     if start is not None:
-        operand = tokens[start:relevant[0]]
+        operand = tokens[start : relevant[0]]
         first = source.text[operand[0].start : operand[-1].end].rstrip("+.&|~,< ")[-_MAX_EXPRESSION:]
         rendering.add_expression(first, operand[0].start)
     for position, place in enumerate(relevant):
@@ -393,13 +426,19 @@ def _render(
         _add_pieces(tokens[place], rendering)
     last = relevant[-1]
     arguments = _arguments_after(source, tokens, last + 1)
-    if last + 1 < len(tokens) and arguments is None:
+    if last + 1 < len(tokens) and arguments is None and _joined(source, tokens[last], tokens[last + 1]):
         end = _end_of_expression(tokens, last + 1)
         if end > last + 1:
             expression = _clean(source.text[tokens[last].end : tokens[end - 1].end])
             if expression:
                 rendering.add_expression(expression, tokens[last].end)
     return first, arguments
+
+
+def _joined(source: Source, text: Token, following: Token) -> bool:
+    """Whether what follows a text goes on with it; two words of a shell's command line do not."""
+    apart = following.start > text.end
+    return not apart or (following.kind != "name" and source.language.name != "shell")
 
 
 def _add_pieces(token: Token, rendering: _Rendering) -> None:
@@ -412,7 +451,7 @@ def _add_pieces(token: Token, rendering: _Rendering) -> None:
 
 def _add_between(source: Source, tokens: Sequence[Token], left: int, right: int, rendering: _Rendering) -> None:
     gap = source.text[tokens[left].end : tokens[right].start]
-    start = _operand_before(tokens, right) if right - left > 1 else None
+    start = _operand_before(tokens, right, left) if right - left > 1 else None
     if start is not None and start > left + 1:
         # Not joined to the text on the left: the end of one value, and what stands before another URL.
         value = _clean(source.text[tokens[left].end : tokens[start].start])
@@ -472,8 +511,8 @@ _JOINS = frozenset(("+", ".", "&", "||", "..", "~", "<<"))
 _STOPS = frozenset((",", "=", "=>", ":", "?", ":=", "(", "[", "{", "+=", ".=", "??", "return", "->"))
 
 
-def _operand_before(tokens: Sequence[Token], place: int) -> int | None:
-    """Where the expression begins that is joined on in front of the first text."""
+def _operand_before(tokens: Sequence[Token], place: int, left: int = -1) -> int | None:
+    """Where the expression begins that is joined on in front of a text; behind `left`, the text before it."""
     if place and tokens[place - 1].kind == "text":
         return place - 1
     if place < 2:
@@ -487,7 +526,7 @@ def _operand_before(tokens: Sequence[Token], place: int) -> int | None:
         return None
     depth = 0
     start = place - 1
-    for index in range(place - 2, -1, -1):
+    for index in range(place - 2, max(left, place - _LONGEST_CALL), -1):
         token = tokens[index]
         if token.kind == "operator" and token.content in (")", "]", "}"):
             depth += 1
@@ -511,7 +550,9 @@ def _end_of_expression(tokens: Sequence[Token], place: int) -> int:
                 depth += 1
             elif token.content in (")", "]", "}"):
                 following = tokens[place + 2].content if place + 2 < len(tokens) else ""
-                chained = place + 1 < len(tokens) and tokens[place + 1].content in (".", "->") and following in _ADDING
+                chained = (
+                    place + 1 < len(tokens) and tokens[place + 1].content in (".", "->") and following in _ADDING
+                )
                 if depth == 0 and not chained:
                     return place
                 if depth == 0:
@@ -566,7 +607,9 @@ def _split(source: Source, tokens: Sequence[Token], place: int) -> list[str]:
     if start < len(tokens) and place > start:
         parts.append(source.text[tokens[start].start : tokens[place - 1].end])
     if len(parts) == 1:
-        listed = re.fullmatch(r"(?s)(?:new\s+\w*\s*\[\s*\]\s*|arrayOf|Array|listOf)?\s*[\[({](.*)[\])}]", parts[0].strip())
+        listed = re.fullmatch(
+            r"(?s)(?:new\s+\w*\s*\[\s*\]\s*|arrayOf|Array|listOf)?\s*[\[({](.*)[\])}]", parts[0].strip()
+        )
         if listed:
             parts = _split_text(listed.group(1))
     return [part.strip() for part in parts]
@@ -659,7 +702,8 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
             else:
                 # "%s/sendtext/...": the address is the format's first argument.
                 call.before = next(filter(None, (placeholders.get(mark.start() - back) for back in (2, 3, 4))), None)
-        assert call is not None
+        if call is None:
+            continue
         start = mark.end()
         if kind == "scheme":
             call.scheme, call.host = mark["scheme"].lower(), mark["host"]
@@ -673,7 +717,11 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
         else:
             if mark.start() and text[mark.start() - 1] in "?&;":
                 call.query = True
-            if not keyed and not call.operation and text[max(mark.start() - 2, 0) : mark.start()].rstrip("/").endswith(_HOLE):
+            if (
+                not keyed
+                and not call.operation
+                and text[max(mark.start() - 2, 0) : mark.start()].rstrip("/").endswith(_HOLE)
+            ):
                 call.operation_value = True
             keyed.append((mark["key"].lower(), mark.end(), mark.start()))
     done = finish(len(text))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Literal
 
-from mspace_legacy.migration.scan.calls import Assignment, names_in
+from mspace_legacy.migration.scan.calls import Assigned, Assignment, names_in
 from mspace_legacy.migration.scan.source import Source
 
 __all__ = ["Verdict", "judge"]
@@ -18,9 +17,9 @@ Verdict = Literal["encoded", "raw", "plus", "spaces", "whole", "slash", "unknown
 _ENCODED = re.compile(
     r"(?i)rawurlencode|encodeURIComponent|EscapeDataString|(?<!Query)encodeComponent|\bUri\.encode\s*\(|PathEscape"
     r"|curl_(?:easy_)?escape|\buri_escape|percentEncod|percent_encod|urlPathSegmentEscaper|UriUtils\.encode|qs\.escape"
-    r"|querystring\.escape|ERB::Util\.u|url_encode|@uri|utl_url\.escape|EncodeURL\s*\(|encodePathSegment|escapeURI"
+    r"|querystring\.escape|ERB::Util\.u|url_encode|@uri|utl_url\.escape|EncodeURL\s*\(|encodePathSegment"
     r"|quote\s*\((?:[^()]|\([^()]*\))*safe\s*=\s*(?:b?[\"']{2}|[\"'][^/\"']*[\"'])|quote\s*\([^(),]+,\s*[\"']{2}\s*\)"
-    r"|(?<![\w.>:])(?:this\.|self\.|\$this->|self::|static::)?_?(?:enc|encode|esc|escape|encodeValue|encodeParam)\s*\("
+    r"|(?<![\w.>:])(?:this\.|self\.|\$this->|self::|static::)?_?(?:enc|encode|esc|encodeValue|encodeParam)\s*\("
     r"|\burl_?escape|\|\s*urlencode\b"
 )
 _PLUS = re.compile(
@@ -35,9 +34,12 @@ _PLUS_MENDED = re.compile(
 _WHOLE = re.compile(
     r"(?i)\bencodeURI\s*\(|\bencodeFull\b|EscapeUriString|UrlPathEncode|\bURI\.(?:escape|encode)\b|(?<![\w.])escape\s*\("
 )
-_QUOTE = re.compile(r"(?<![\w.])(?:urllib\.(?:parse\.)?|parse\.|six\.moves\.urllib\.parse\.)?quote\s*\(|uriquote\s*\(")
+_QUOTE = re.compile(
+    r"(?<![\w.])(?:urllib\.(?:parse\.)?|parse\.|six\.moves\.urllib\.parse\.)?quote\s*\(|uriquote\s*\("
+)
 _SPACES = re.compile(
-    r"(?i)(?:replace\w*|gsub|str_ireplace)\s*\(\s*(?:[\"'](?: |\\\\s\+?)[\"']|/(?: |\\s\+?)/g?)\s*,\s*[\"'](?:%20|\+)[\"']"
+    r"(?i)(?:replace\w*|gsub|str_ireplace)\s*\(\s*(?:[\"'](?: |\\\\s\+?)[\"']|/(?: |\\s\+?)/g?)"
+    r"\s*,\s*[\"'](?:%20|\+)[\"']"
 )
 _HARMLESS = re.compile(
     r"(?i)\s*(?:-?\d+|[\"'][\w.~%,+-]*[\"']|\(?int\)?\s*\(?[^()]*\)?|intval\s*\(.*|count\s*\(.*|sizeof\s*\(.*|len\s*\(.*"
@@ -50,7 +52,7 @@ _DEPTH = 3
 def judge(
     expression: str | None,
     source: Source,
-    made: Sequence[Assignment],
+    made: Assigned,
     statement: int,
     scope: tuple[int, ...],
 ) -> Verdict:
@@ -61,7 +63,7 @@ def judge(
 def _judge(
     expression: str | None,
     source: Source,
-    made: Sequence[Assignment],
+    made: Assigned,
     statement: int,
     scope: tuple[int, ...],
     depth: int,
@@ -124,7 +126,9 @@ def _helper(name: str, source: Source) -> Verdict | None:
 
 def _roots(expression: str) -> list[str]:
     """The names to look up, where the expression is a name, a path or a part of a map."""
-    simple = re.fullmatch(r"[$@&*!\s]*[\w$@]+(?:\s*(?:->|\.|::|\?\.|\?->)\s*\$?\w+|\[[^\[\]]{0,80}\])*[!\s]*", expression)
+    simple = re.fullmatch(
+        r"[$@&*!\s]*[\w$@]+(?:\s*(?:->|\.|::|\?\.|\?->)\s*\$?\w+|\[[^\[\]]{0,80}\])*[!\s]*", expression
+    )
     if not simple:
         return []
     first = re.search(r"[\w$@]+", expression)
@@ -133,14 +137,10 @@ def _roots(expression: str) -> list[str]:
     return [*names[-1:], root] if root not in ("this", "self") else names[-1:]
 
 
-def _nearest(
-    name: str, made: Sequence[Assignment], statement: int, scope: tuple[int, ...]
-) -> Assignment | None:
+def _nearest(name: str, made: Assigned, statement: int, scope: tuple[int, ...]) -> Assignment | None:
     """The last assignment to `name` before `statement` that the code there can see."""
-    for assignment in reversed(made):
-        if assignment.statement >= statement or assignment.extends:
-            continue
-        if assignment.name.lstrip("$@") == name and scope[: len(assignment.scope)] == assignment.scope:
+    for assignment in made.before(name, statement):
+        if not assignment.extends and scope[: len(assignment.scope)] == assignment.scope:
             return assignment
     return None
 

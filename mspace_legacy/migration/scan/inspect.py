@@ -8,25 +8,34 @@ from collections.abc import Iterator, Sequence
 
 from mspace_legacy.migration.scan.calls import (
     OPERATIONS,
-    Assignment,
+    Assigned,
     JarCall,
     UrlCall,
     Value,
-    assignments,
     jar_calls,
     mentions,
     names_in,
     url_calls,
 )
 from mspace_legacy.migration.scan.encoding import Verdict, judge
-from mspace_legacy.migration.scan.passwords import Entry, entries, flows, is_placeholder, of_mspace, passed, written_in
+from mspace_legacy.migration.scan.passwords import (
+    Entry,
+    entries,
+    flows,
+    is_placeholder,
+    of_mspace,
+    passed,
+    written_in,
+)
 from mspace_legacy.migration.scan.rules import RULES, Finding, Level
 from mspace_legacy.migration.scan.source import Source, Token, language_of, read_source
 
 __all__ = ["inspect"]
 
 _LEGACY = re.compile(r"(?i)mspaceservice/wr|/mspaceservice\b|\bwr/sms\b")
-_EVIDENCE = re.compile(r"(?i)mspaceservice|mspace\.co\.|smsapi/v2|\bmspace(?!_(?:malloc|free|calloc))|(?<=[._])mspace")
+_EVIDENCE = re.compile(
+    r"(?i)mspaceservice|mspace\.co\.|smsapi/v2|\bmspace(?!_(?:malloc|free|calloc))|(?<=[._])mspace"
+)
 _V2 = re.compile(r"(?i)smsapi(?:/v2)?")
 _VENDOR_ADDRESS = re.compile(r"(?i)mspace\.co\.|mspaceservice/wr|/mspaceservice\b|smsapi/v2")
 _ANCHOR = re.compile(
@@ -34,6 +43,7 @@ _ANCHOR = re.compile(
     r"|subacctopup|login_text|getbalance|senderid=|apikey=|password="
 )
 _OPERATION_AT_END = re.compile(rf"(?i)(?:^|/)({'|'.join(OPERATIONS)}|deliveryreport)/?$")
+_KNOWN_HOST = re.compile(r"(?i)(?:api|www)\.mspace\.co\.ke(?::\d{1,5})?")
 _BARE_HOST = re.compile(r"(?i)^http://(?:api|www)\.mspace\.co\.\w+(?::\d+)?/?$")
 _ADDRESS_NAME = re.compile(r"(?i)url|uri|base|host|endpoint|address|server|api|gateway|domain|root|link|path")
 _PRINTS = re.compile(
@@ -92,16 +102,20 @@ class _Inspection:
         self.python = self.source.language.name == "Python"
         self.lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self.two_units = [match.start() for match in re.finditer("[\U00010000-\U0010ffff]", text)]
-        self.made: list[Assignment] = []
+        self.made = Assigned(self.source)
         self.entries: list[Entry] = []
+        self.named_entries: dict[str, list[Entry]] = {}
         self.secret_places: set[int] = set()
         self.http_places: set[int] = set()
-        self.calls: list[UrlCall] = []
+        self.goes_on: dict[str, int] = {}
         self.done: list[Finding] = []
 
     def findings(self) -> list[Finding]:
-        self.made = assignments(self.source)
         self.entries = entries(self.source)
+        for entry in self.entries:
+            kept = self.named_entries.setdefault(entry.name.lstrip("$@"), [])
+            if len(kept) < 50:
+                kept.append(entry)
         docstrings = [
             statement.tokens[0]
             for statement in self.source.statements
@@ -128,7 +142,9 @@ class _Inspection:
     # Calls by URL
 
     def _judge_calls(self, calls: Sequence[UrlCall]) -> None:
-        self.calls = list(calls)
+        for call in calls:
+            if call.values:
+                self.goes_on.update(dict.fromkeys(names_in(call.before or ""), call.at))
         legacy_file = any(call.base for call in calls)
         v2_file = any(call.v2 for call in calls)
         real: list[UrlCall] = []
@@ -184,9 +200,7 @@ class _Inspection:
         if not call.before:
             return ""
         for name in reversed(names_in(call.before)):
-            for assignment in self.made:
-                if assignment.name.lstrip("$@") != name or not assignment.tokens:
-                    continue
+            for assignment in self.made.named(name):
                 text = "".join(token.content for token in assignment.tokens[:12] if token.kind == "text")
                 if _LEGACY.search(text):
                     return "legacy"
@@ -194,10 +208,12 @@ class _Inspection:
                     return "v2"
                 if re.search(r"(?i)mspace\.co\.", text):
                     return "vendor"
-                if re.search(r"(?i)https?://[\w.-]+\.[a-z]{2,}", text) and not re.search(r"(?i)mspace|example\.|x\.x", text):
+                if re.search(r"(?i)https?://[\w.-]+\.[a-z]{2,}", text) and not re.search(
+                    r"(?i)mspace|example\.|x\.x", text
+                ):
                     return "other"
-            for entry in self.entries:
-                if entry.name.lstrip("$@") == name and re.match(r"(?i)https?://", entry.text):
+            for entry in self.named_entries.get(name, ()):
+                if re.match(r"(?i)https?://", entry.text):
                     if _LEGACY.search(entry.text):
                         return "legacy"
                     if _V2.search(entry.text):
@@ -207,9 +223,8 @@ class _Inspection:
 
     def _operation_before(self, call: UrlCall) -> str:
         """The operation at the end of the address that stands before the call."""
-        names = set(names_in(call.before or ""))
-        for assignment in self.made:
-            if assignment.name.lstrip("$@") in names:
+        for name in names_in(call.before or ""):
+            for assignment in self.made.named(name):
                 text = "".join(token.content for token in assignment.tokens[:12] if token.kind == "text")
                 match = _OPERATION_AT_END.search(text)
                 if match:
@@ -218,23 +233,22 @@ class _Inspection:
 
     def _goes_on_elsewhere(self, call: UrlCall) -> bool:
         """Whether the URL is kept under a name, and another call of this file begins with it."""
-        name = next((a.name for a in self.made if a.statement == call.statement), "").lstrip("$@")
-        return bool(name) and any(
-            other is not call and other.values and name in names_in(other.before or "") for other in self.calls
-        )
+        name = self.made.name_at(call.statement)
+        return bool(name) and self.goes_on.get(name, call.at) != call.at
 
     def _parts_of_others(self, calls: Sequence[UrlCall]) -> set[int]:
         """Those that are only a part which another call takes in by its name."""
-        parts = set()
-        for call in calls:
-            if call.base or call.operation:
-                continue
-            name = next((a.name for a in self.made if a.statement == call.statement), "").lstrip("$@")
-            if name and any(
-                other is not call and name in names_in(_all_of(self.source, other.statement)) for other in calls
-            ):
-                parts.add(id(call))
-        return parts
+        used: dict[str, set[int]] = {}
+        for statement in {call.statement for call in calls}:
+            for name in names_in(_all_of(self.source, statement)):
+                used.setdefault(name, set()).add(statement)
+        return {
+            id(call)
+            for call in calls
+            if not call.base
+            and not call.operation
+            and used.get(self.made.name_at(call.statement), set()) - {call.statement}
+        }
 
     def _legacy(self, call: UrlCall) -> None:
         printed = self._is_printed(call)
@@ -288,7 +302,7 @@ class _Inspection:
             for verdict, words in _ENCODED_WRONG.items()
             if by_verdict.get(verdict)
         ]
-        bad = {key for verdict in ("raw", "spaces", "whole") for key in by_verdict.get(verdict, ())}  # type: ignore[call-overload]
+        bad = {key for verdict in ("raw", "spaces", "whole") for key in by_verdict.get(verdict, ())}
         if wrong and (bad | set(by_verdict.get("slash", ()))) & _PERSONAL:
             level: Level | None = None if bad & _PERSONAL else "note"
             self._report("MSP005", call.at, "; ".join(wrong), self._encoder(), operation, url, level)
@@ -303,7 +317,7 @@ class _Inspection:
                 verdicts.append(judge(expression, self.source, self.made, statement, scope))
         for verdict in ("raw", "spaces", "whole", "plus", "slash", "unknown"):
             if verdict in verdicts:
-                return verdict  # type: ignore[return-value]
+                return verdict
         return "encoded"
 
     def _operations_by_name(self, calls: Sequence[UrlCall], taken: set[int]) -> None:
@@ -363,7 +377,7 @@ class _Inspection:
             return False
         if bare.lower().startswith("http://api."):
             return True
-        name = next((a.name for a in self.made if a.statement == call.statement), "")
+        name = self.made.name_at(call.statement)
         before = [token.content for token in statement.tokens if token.end <= call.scheme_at]
         return bool(_ADDRESS_NAME.search(name) or (before and _ADDRESS_NAME.search(" ".join(before[-3:]))))
 
@@ -501,7 +515,9 @@ class _Inspection:
                 f"in Python it is MSpaceClient.{jar_method}, then Client.{client_method}; here, point main_url at "
                 "mspace-legacy gateway, or call v2"
             )
-        return self._elsewhere("point the host at mspace-legacy gateway, or call v2 over https with the key in a header")
+        return self._elsewhere(
+            "point the host at mspace-legacy gateway, or call v2 over https with the key in a header"
+        )
 
     def _elsewhere(self, otherwise: str) -> str:
         return "use mspace_legacy.Client, which knows the addresses" if self.python else otherwise
@@ -522,7 +538,14 @@ class _Inspection:
         return known.get(self.source.language.name, "percent-encode each value as UTF-8, its slashes and spaces too")
 
     def _report(
-        self, rule: str, at: int, wrong: str, remedy: str, operation: str = "", url: str = "", level: Level | None = None
+        self,
+        rule: str,
+        at: int,
+        wrong: str,
+        remedy: str,
+        operation: str = "",
+        url: str = "",
+        level: Level | None = None,
     ) -> None:
         line = bisect_right(self.lines, at)
         begin = self.lines[line - 1]
@@ -543,7 +566,7 @@ def _operation_by_keys(keys: Sequence[str]) -> str:
 
 def _skeleton(call: UrlCall, operation: str) -> str:
     """The URL in words that are the API's own; every value is masked, and so is a host that is not the vendor's."""
-    host = (call.host or "") if call.of_the_vendor and "@" not in (call.host or "") else "…"
+    host = call.host if call.host and _KNOWN_HOST.fullmatch(call.host) else "…"
     start = f"{call.scheme}://{host}" if call.scheme else "…"
     path = "/smsapi/v2" if call.v2 else "/mspaceservice/wr/sms" if call.base else ""
     parts = [operation] if operation else ["…"] if call.values or call.operation_value else []

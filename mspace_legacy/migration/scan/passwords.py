@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mspace_legacy.migration.scan.calls import Assignment, between_commas, names_in
+from mspace_legacy.migration.scan.calls import Assigned, between_commas, names_in
 from mspace_legacy.migration.scan.source import Source, Token
 
 __all__ = ["Entry", "entries", "flows", "is_placeholder", "of_mspace", "passed", "written_in"]
@@ -36,7 +36,8 @@ _OTHER_SYSTEMS = re.compile(
 _SEPARATORS = frozenset(("=", ":", "=>", ":=", "||", "??", "?:", "or", "->"))
 _SETTERS = frozenset(
     "define putenv put set setproperty add insert env getenv get fromenvironment config environ getvalue getproperty "
-    "getstring defaultvalue setdefault const option parameter param value addproperty registerconstant configure".split()
+    "getstring defaultvalue setdefault const option parameter param value addproperty registerconstant "
+    "configure".split()
 )
 _SIMPLE = re.compile(r"[\w.\-$@]{1,80}")
 
@@ -51,7 +52,9 @@ def _is_password(name: str) -> bool:
     if lowered.endswith(("password", "passwd", "passphrase", "passkey")):
         return True
     words = [word.lower() for word in _WORDS.findall(name)]
-    return bool(words) and (words[-1] in _PASSWORD_WORDS or (len(words) > 1 and words[-1].isdigit() and words[-2] in _PASSWORD_WORDS))
+    return bool(words) and (
+        words[-1] in _PASSWORD_WORDS or (len(words) > 1 and words[-1].isdigit() and words[-2] in _PASSWORD_WORDS)
+    )
 
 
 def _is_key(name: str) -> bool:
@@ -78,10 +81,8 @@ def is_placeholder(value: str) -> bool:
 
 def entries(source: Source) -> list[Entry]:
     """Every name that is given a text, in the order of the source."""
-    found = []
-    for statement in source.statements:
-        found += _entries_of(statement.tokens, joins=source.language.name == "SQL")
-    return found
+    joins = source.language.name == "SQL"
+    return [entry for statement in source.statements for entry in _entries_of(statement.tokens, joins=joins)]
 
 
 def _entries_of(tokens: Sequence[Token], *, joins: bool) -> Iterator[Entry]:
@@ -138,7 +139,11 @@ def _label(tokens: Sequence[Token], place: int) -> str:
 def _named(tokens: Sequence[Token], place: int) -> str:
     """The name that the text at `place` is given to; empty where there is none."""
     before = tokens[place - 1]
-    if before.content == "(" and place >= 2 and tokens[place - 2].content.lower() in ("secret", "string", "strval", "trim"):
+    if (
+        before.content == "("
+        and place >= 2
+        and tokens[place - 2].content.lower() in ("secret", "string", "strval", "trim")
+    ):
         return _named(tokens, place - 2) if place > 2 else ""
     if before.content == "," and before.kind == "operator":
         return _named_in_call(tokens, place)
@@ -172,9 +177,13 @@ def _named(tokens: Sequence[Token], place: int) -> str:
 
 def _before_its_type(tokens: Sequence[Token], place: int) -> str:
     """`password` of `password: String` and of `password As String`."""
-    if place >= 2 and tokens[place - 1].content in (":", "As", "as", "AS") and tokens[place - 2].kind == "name":
-        if tokens[place - 1].content != ":" or _TYPE.fullmatch(tokens[place].content):
-            return tokens[place - 2].content
+    if (
+        place >= 2
+        and tokens[place - 1].content in (":", "As", "as", "AS")
+        and tokens[place - 2].kind == "name"
+        and (tokens[place - 1].content != ":" or _TYPE.fullmatch(tokens[place].content))
+    ):
+        return tokens[place - 2].content
     if place >= 1 and _TYPE.fullmatch(tokens[place].content) and tokens[place - 1].kind == "name":
         # SQL: @password VARCHAR(50)
         return tokens[place - 1].content
@@ -189,14 +198,22 @@ def _named_in_call(tokens: Sequence[Token], place: int) -> str:
     if place < 4:
         return ""
     key, opening, callee = tokens[place - 2], tokens[place - 3], tokens[place - 4]
-    if key.kind not in ("text", "name") or opening.content != "(" or callee.content.lower().lstrip("@$") not in _SETTERS:
+    if (
+        key.kind not in ("text", "name")
+        or opening.content != "("
+        or callee.content.lower().lstrip("@$") not in _SETTERS
+    ):
         return ""
     if not _is_password(key.content) and not _is_key(key.content):
         # password = os.environ.get("X", "..."): the name is what the whole is given to.
         back = place - 5
         while back > 0 and tokens[back].content in (".", "->", "::", "os", "environ", "config", "System", "process"):
             back -= 1
-        if back > 0 and tokens[back].content in ("=", ":", "=>", ":=") and _SIMPLE.fullmatch(tokens[back - 1].content):
+        if (
+            back > 0
+            and tokens[back].content in ("=", ":", "=>", ":=")
+            and _SIMPLE.fullmatch(tokens[back - 1].content)
+        ):
             return _before_its_type(tokens, back - 1) if tokens[back - 1].kind == "name" else tokens[back - 1].content
     return key.content if _SIMPLE.fullmatch(key.content) else ""
 
@@ -235,7 +252,7 @@ def _bare_key(entry: Entry) -> bool:
 
 
 def passed(names: Iterable[str], source: Source) -> Iterator[tuple[str, int]]:
-    """The texts that are handed, by their position, to a function whose parameter has one of `names`; each with its place."""
+    """The texts, each with its place, handed by position to a function whose parameter has one of `names`."""
     wanted = set(names)
     at_position: set[tuple[str, int]] = set()
     owner = ""
@@ -254,7 +271,9 @@ def passed(names: Iterable[str], source: Source) -> Iterator[tuple[str, int]]:
             parameters = {token.content.lstrip("$@") for token in tokens[first:behind] if token.kind == "name"}
             if parameters & wanted:
                 made = name in ("constructor", "__construct", "__init__", "New", "initialize")
-                at_position.add((owner if made else name, position - (words[1:2] == ["__init__"] or "self" in words[:4])))
+                at_position.add(
+                    (owner if made else name, position - (words[1:2] == ["__init__"] or "self" in words[:4]))
+                )
     if not at_position:
         return
     called = {name for name, _ in at_position}
@@ -264,27 +283,34 @@ def passed(names: Iterable[str], source: Source) -> Iterator[tuple[str, int]]:
             if token.content not in called or token.kind != "name" or tokens[place + 1].content != "(":
                 continue
             for position, (first, behind) in enumerate(between_commas(tokens, place + 2, len(tokens))):
-                one_text = behind > first and tokens[first].kind == "text" and (
-                    behind == first + 1 or tokens[first + 1].content == ")"
+                one_text = (
+                    behind > first
+                    and tokens[first].kind == "text"
+                    and (behind == first + 1 or tokens[first + 1].content == ")")
                 )
-                if one_text and (token.content, position) in at_position and not any(p.is_value for p in tokens[first].pieces):
+                if (
+                    one_text
+                    and (token.content, position) in at_position
+                    and not any(p.is_value for p in tokens[first].pieces)
+                ):
                     yield tokens[first].content, tokens[first].pieces[0].at
 
 
 _SECRET_NAME = re.compile(r"(?i)pass|pwd|pw$|secret|key|cred|auth")
 
 
-def flows(expressions: Iterable[str], all_entries: Sequence[Entry], made: Sequence[Assignment], source: Source) -> Iterator[Entry]:
+def flows(
+    expressions: Iterable[str], all_entries: Sequence[Entry], made: Assigned, source: Source
+) -> Iterator[Entry]:
     """The texts that reach a password's place in a call, by the names on the way."""
     wanted = {name for expression in expressions for name in names_in(expression)}
     for _ in range(3):
         more = set()
-        for assignment in made:
-            if assignment.name.lstrip("$@") in wanted and assignment.tokens and len(assignment.tokens) < 30:
-                tokens = assignment.tokens
-                if all(token.content != "{" for token in tokens):
-                    right = source.text[tokens[0].start : tokens[-1].end]
-                    more |= {name for name in names_in(right) if _SECRET_NAME.search(name)}
+        for assignment in (assignment for name in wanted for assignment in made.named(name)):
+            tokens = assignment.tokens
+            if 0 < len(tokens) < 30 and all(token.content != "{" for token in tokens):
+                right = source.text[tokens[0].start : tokens[-1].end]
+                more |= {name for name in names_in(right) if _SECRET_NAME.search(name)}
         if more <= wanted:
             break
         wanted |= more

@@ -27,7 +27,9 @@ RULES = {
     for rule in (
         Rule("MSP001", "legacy-call", "error", "a URL of the legacy path API", "From the jar to `MSpaceClient`"),
         Rule("MSP002", "jar-call", "error", "a call of the vendor's Java jar", "Names, old and new"),
-        Rule("MSP003", "secret-in-source", "error", "a password or API key written in the source", "Names, old and new"),
+        Rule(
+            "MSP003", "secret-in-source", "error", "a password or API key written in the source", "Names, old and new"
+        ),
         Rule("MSP004", "plain-http", "warning", "http where https exists", "Names, old and new"),
         Rule(
             "MSP005",

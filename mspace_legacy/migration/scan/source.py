@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -82,8 +82,8 @@ class Language:
 
     `line_comments` and `block_comments` are regular expressions; `quotes` tells for each quote how its text is read:
     `line` ends with the line, `multi` does not, `char` holds one character, `doubled` has no backslashes and writes a
-    quote twice. `holes` names the interpolation of the quotes in `interpolated`. `lines_end_statements` is false where
-    only a semicolon ends one. `kind` is `code`, `settings` or `prose`.
+    quote twice. `holes` names the interpolation of the quotes in `interpolated`. `lines_end_statements` is false
+    where only a semicolon ends one. `kind` is `code`, `settings` or `prose`.
     """
 
     name: str
@@ -129,9 +129,7 @@ _GROOVY = Language(
     holes="jvm",
     jar=True,
 )
-_SCALA = Language(
-    "Scala", line_comments=_SLASHES, block_comments=_SLASH_BLOCKS, quotes=_MULTI, holes="jvm", jar=True
-)
+_SCALA = Language("Scala", line_comments=_SLASHES, block_comments=_SLASH_BLOCKS, quotes=_MULTI, holes="jvm", jar=True)
 _CS = Language(
     "C#", line_comments=_SLASHES, block_comments=_SLASH_BLOCKS, quotes=_MULTI, holes="f", lines_end_statements=False
 )
@@ -249,7 +247,7 @@ _URL = r"https?://[^\s\"'`<>(){}\[\],;]*"
 _REGEX_LITERAL = r"(?<=[=(,:!&|?;])[ \t]*/(?![/*])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _master(language: Language) -> re.Pattern[str]:
     quotes = "|".join(re.escape(quote) for quote, _ in language.quotes)
     prefixes = {"C#": r"(?:\$@|@\$|\$+|@)?", "Python": r"(?:[rRbBfFuUtT]{1,2})?", "Visual Basic": r"\$?"}
@@ -344,7 +342,7 @@ _BODIES = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def _body_with_holes(kind: str, quote: str, holes: str) -> re.Pattern[str]:
     """A text's inside where an expression in it may hold the quote. It never fails, so it never goes back."""
     newline = r"\n" if kind == "line" else ""
@@ -408,7 +406,7 @@ def _text_token(text: str, start: int, body: int, body_end: int, end: int, holes
     return Token("text", content, start, end, tuple(pieces))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hole_pattern(holes: str) -> re.Pattern[str]:
     escape = r"\\(?!\()." if holes == "swift" else r"\\."
     return re.compile(rf"{escape}|\{{\{{|{_HOLES[holes]}" if holes == "f" else rf"{escape}|{_HOLES[holes]}")
@@ -481,8 +479,10 @@ def _statements(tokens: Iterator[Token], language: Language) -> list[Statement]:
         if content in _OPENING:
             open_brackets.append(content)
         elif content in (")", "]", "}"):
-            if content == "}" and "block" in open_brackets[-_DEEPEST:] and (
-                open_brackets[-1] == "block" or "{" not in open_brackets[-_DEEPEST:]
+            if (
+                content == "}"
+                and "block" in open_brackets[-_DEEPEST:]
+                and (open_brackets[-1] == "block" or "{" not in open_brackets[-_DEEPEST:])
             ):
                 while open_brackets.pop() != "block":
                     pass
@@ -501,7 +501,13 @@ def _statements(tokens: Iterator[Token], language: Language) -> list[Statement]:
 
 def _enter_definition(token: Token, scopes: list[tuple[int, ...]], number: int) -> None:
     """Where no braces tell: a definition begins a scope of its own, and ends the one before."""
-    if token.content.lower() in _DEFINITIONS or token.content in ("async", "Public", "Private", "Friend", "Protected"):
+    if token.content.lower() in _DEFINITIONS or token.content in (
+        "async",
+        "Public",
+        "Private",
+        "Friend",
+        "Protected",
+    ):
         scopes[:] = [(), (number + 1,)]
 
 
@@ -519,7 +525,8 @@ def _opens_a_block(before: list[Token]) -> bool:
 # Settings: a key and a value on a line
 
 _SETTING = re.compile(
-    r"^(?P<indent>[ \t]*)(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+)?(?P<key>[\"']?[\w.\-]{1,200}[\"']?)[ \t]*(?P<sep>=>|[=:])"
+    r"^(?P<indent>[ \t]*)(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+)?"
+    r"(?P<key>[\"']?[\w.\-]{1,200}[\"']?)[ \t]*(?P<sep>=>|[=:])"
     r"[ \t]*(?P<value>[^\n]*)$"
 )
 _SECTION = re.compile(r"^\s*\[+([^\[\]\n]{1,200})\]+\s*$")
@@ -585,7 +592,11 @@ def _unquoted(value: str, at: int) -> tuple[str, int]:
 
 # XML: an element, or an attribute, is a key and a value
 
-_TAG = re.compile(r"<([\w:.-]{1,100})((?:\s{1,80}[\w:.-]{1,100}\s{0,20}=\s{0,20}(?:\"[^\"<]{0,4000}\"|'[^'<]{0,4000}')){0,60})\s{0,80}(/?)>([^<]*)")  # fmt: skip
+_TAG = re.compile(
+    r"<([\w:.-]{1,100})"
+    r"((?:\s{1,80}[\w:.-]{1,100}\s{0,20}=\s{0,20}(?:\"[^\"<]{0,4000}\"|'[^'<]{0,4000}')){0,60})"
+    r"\s{0,80}(/?)>([^<]*)"
+)
 _ATTRIBUTE = re.compile(r"([\w:.-]{1,100})\s{0,20}=\s{0,20}(?:\"([^\"<]{0,4000})\"|'([^'<]{0,4000})')")
 
 

@@ -19,7 +19,9 @@ DEFAULT_MAX_SIZE = 2 * 1024 * 1024
 """Bytes. What is larger is data, or was put together by a machine."""
 
 _VERSION_CONTROL = frozenset((".git", ".hg", ".svn", ".bzr", "CVS", "_darcs", ".jj", ".pijul"))
-_OTHERS_CODE = frozenset(("node_modules", "bower_components", "vendor", "Pods", ".venv", "venv", "site-packages", "__pycache__"))
+_OTHERS_CODE = frozenset(
+    ("node_modules", "bower_components", "vendor", "Pods", ".venv", "venv", "site-packages", "__pycache__")
+)
 
 
 @dataclass(slots=True)
@@ -242,7 +244,7 @@ _CONTROLS = bytes({*range(32)} - {*b"\t\n\r\f\v\b\x1b"}) + b"\x7f"
 
 
 def _is_text(start: bytes) -> bool:
-    """Whether bytes that are not UTF-8 are text in an 8-bit encoding: with few control characters and many letters."""
+    """Whether bytes that are not UTF-8 are text in an 8-bit encoding: no control characters, and mostly ASCII."""
     controls = len(start) - len(start.translate(None, _CONTROLS))
     beyond = sum(byte > 127 for byte in start)
     return controls == 0 and beyond <= len(start) * 0.3
@@ -250,6 +252,7 @@ def _is_text(start: bytes) -> bool:
 
 def shown(path: str) -> str:
     """The path as findings name it: relative to where the scan was started, where it lies below."""
+    path = os.path.normpath(path)
     if os.path.isabs(path):
         here = os.path.join(os.getcwd(), "")
         path = path[len(here) :] if path.startswith(here) else path
