@@ -18,7 +18,7 @@ START = 'u = "http://api.mspace.co.ke/mspaceservice/wr/sms/sendtext/username=";\
 # fmt: off
 UNITS = [
     '"', "'", "`", '\\"', "${", "{", "(", "[", ")", "}", "<!--", "/*", "%s", "{0}", "username=", "/password=",
-    "sendtext/", '"sendtext/username=" + ', 
+    "sendtext/", '"sendtext/username=" + ',
     "= /[", ".", "a.", "a->", "x = ", '$x .= "/password=";\n', '"""', "<<<A\n", "http://",
     "mspaceservice/wr/sms/", "login_TEXT(", "password: ", "password='a' ", "a(", "enc(", '<a b="', "getBalance(", " ",
     "\n", 'f("subusers", ', "function a(", "$a['password']", "//", "#",

@@ -94,6 +94,7 @@ class UrlCall:
     goes_on: bool = False
     """Whether anything follows what was read."""
     query: bool = False
+    """Whether the keys stand as in a query, in SQL or in prose, and not between slashes."""
     values: list[Value] = field(default_factory=list)
     before: str | None = None
     """The expression that stands before the first piece: most often the base URL."""
@@ -715,7 +716,8 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
         elif kind == "operation":
             call.operation = mark["operation"].lower()
         else:
-            if mark.start() and text[mark.start() - 1] in "?&;":
+            before_key = text[mark.start() - 1 : mark.start()]
+            if before_key in ("?", "&", ";") or (keyed and before_key not in ("/", _HOLE)):
                 call.query = True
             if (
                 not keyed

@@ -42,7 +42,7 @@ _SPACES = re.compile(
     r"\s*,\s*[\"'](?:%20|\+)[\"']"
 )
 _HARMLESS = re.compile(
-    r"(?i)\s*(?:-?\d+|[\"'][\w.~%,+-]*[\"']|\(?int\)?\s*\(?[^()]*\)?|intval\s*\(.*|count\s*\(.*|sizeof\s*\(.*|len\s*\(.*"
+    r"(?i)\s*(?:-?\d+|[\"'][\w.~%,+@:!*-]*[\"']|\(?int\)?\s*\(?[^()]*\)?|intval\s*\(.*|count\s*\(.*|sizeof\s*\(.*|len\s*\(.*"
     r"|.*\.(?:size|length|Count|toInt|intValue)\b(?:\(\))?)\s*"
 )
 _CALLED = re.compile(r"(\w{1,60})\s*\(")

@@ -223,7 +223,14 @@ def language_of(path: str) -> Language:
         return _SETTINGS
     if name.endswith(".blade.php"):
         return _PHP
-    return _BY_SUFFIX.get(name.rpartition(".")[2] if "." in name else "", _ANY)
+    if "." not in name:
+        return _PROSE if name in _PROSE_NAMES else _ANY
+    return _BY_SUFFIX.get(name.rpartition(".")[2], _ANY)
+
+
+_PROSE_NAMES = frozenset(
+    "readme changelog changes metadata pkg-info license notice authors news history todo".split()
+)
 
 
 def read_source(text: str, language: Language) -> Source:

@@ -192,29 +192,26 @@ def read(path: str, *, max_size: int, summary: Summary) -> str | None:
         if state.st_size > max_size:
             summary.too_large += 1
             return None
-        data = _all_of(descriptor, max_size + 1)
+        data = _all_of(descriptor, state.st_size)
     except OSError:
         summary.unreadable += 1
         return None
     finally:
         os.close(descriptor)
-    return _decode(data, max_size, summary)
+    return _decode(data, summary)
 
 
-def _all_of(descriptor: int, limit: int) -> bytes:
-    data = os.read(descriptor, limit)
-    while data and len(data) < limit:
-        more = os.read(descriptor, limit - len(data))
+def _all_of(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size)
+    while len(data) < size:
+        more = os.read(descriptor, size - len(data))
         if not more:
             break
         data += more
     return data
 
 
-def _decode(data: bytes, max_size: int, summary: Summary) -> str | None:
-    if len(data) > max_size:
-        summary.too_large += 1
-        return None
+def _decode(data: bytes, summary: Summary) -> str | None:
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             try:
