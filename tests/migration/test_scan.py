@@ -166,6 +166,43 @@ def test_what_stands_in_a_comment_is_a_note() -> None:
     assert (note.level, note.rule.id, note.operation) == ("note", "MSP001", "balance")
 
 
+def test_a_docstring_is_a_comment() -> None:
+    text = (
+        'def send(to: str) -> str:\n    """GET http://h.example/mspaceservice/wr/sms/balance/username=U/password=P\n\n'
+        '    and so on.\n    """\n    return get(to)\n'
+    )
+    (note,) = inspect(text, "a.py")
+    assert (note.level, note.line) == ("note", 2)
+
+
+def test_a_password_in_a_map_that_becomes_a_url() -> None:
+    text = (
+        'params = {"username": USER, "password": "Kuku-77"}\ndatabase = {"password": "Other-11"}\n'
+        'url = BASE + "/mspaceservice/wr/sms/balance/" + "/".join("%s=%s" % pair for pair in params.items())\n'
+    )
+    assert rules(text, "a.py") == [(1, "MSP003"), (3, "MSP001")]
+
+
+@pytest.mark.parametrize("text", ['"${mspace.password:Simba-77}"', '"${MSPACE_PASSWORD:-Simba-77}"'])
+def test_a_default_is_a_password_too(text: str) -> None:
+    assert rules(f"@Value({text}) String password;", "A.java") == [(1, "MSP003")]
+
+
+def test_what_is_printed_is_a_note() -> None:
+    text = 'console.log("http://api.mspace.co.ke/mspaceservice/wr/sms/balance/username=" + u + "/password=" + p)\n'
+    assert {finding.level for finding in inspect(text, "a.js")} == {"note"}
+
+
+def test_keys_that_do_not_stand_in_a_path() -> None:
+    """In a file that does call the API."""
+    text = (
+        '<?php $u = "https://h.example/mspaceservice/wr/sms/login/username=U/password=P";\n'
+        "$q = \"SELECT * FROM users WHERE username='$u' AND password='$p'\";\n"
+        '$r = "https://other.example/?username=$u&password=$p&senderid=$s&recipient=$r&message=$m";\n'
+    )
+    assert rules(text, "a.php") == [(1, "MSP001")]
+
+
 def test_notes_are_left_out_and_counted_unless_they_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(
         "GET http://h.example/mspaceservice/wr/sms/balance/username=U/password=P\n", "utf-8"

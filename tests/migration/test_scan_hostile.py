@@ -82,7 +82,7 @@ def test_a_megabyte_on_one_line() -> None:
 
 
 @given(st.lists(st.sampled_from([*UNITS, START]), max_size=30).map("".join), st.sampled_from(SUFFIXES))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_text_breaks_it(text: str, suffix: str) -> None:
     for finding in inspect(START + text, f"a.{suffix}"):
         assert 1 <= finding.line <= (START + text).count("\n") + 1

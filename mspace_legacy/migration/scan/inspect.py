@@ -20,6 +20,7 @@ from mspace_legacy.migration.scan.calls import (
 from mspace_legacy.migration.scan.encoding import Verdict, judge
 from mspace_legacy.migration.scan.passwords import (
     Entry,
+    bare_passwords,
     entries,
     flows,
     is_placeholder,
@@ -108,6 +109,7 @@ class _Inspection:
         self.secret_places: set[int] = set()
         self.http_places: set[int] = set()
         self.goes_on: dict[str, int] = {}
+        self.has_loose_values = False
         self.done: list[Finding] = []
 
     def findings(self) -> list[Finding]:
@@ -158,6 +160,8 @@ class _Inspection:
                 real.append(call)
                 generic = generic or (call.base and not call.operation)
         parts = self._parts_of_others(real)
+        # Keys and values in a list of their own belong to an address that is kept elsewhere.
+        self.has_loose_values = any(call.values and not call.base and not call.operation for call in real)
         for call in real:
             if id(call) not in parts:
                 self._legacy(call)
@@ -168,6 +172,9 @@ class _Inspection:
         expressions = [expression for value in secrets for expression in value.expressions]
         for entry in flows(expressions, self.entries, self.made, self.source):
             self._secret(entry.at, entry.text, "password")
+        if generic or any(call.operation and not call.values for call in real):
+            for entry in bare_passwords(self.entries):
+                self._secret(entry.at, entry.text, "password")
         names = {name for expression in expressions for name in names_in(expression)}
         for text, at in passed(names, self.source):
             self._secret(at, text, "password")
@@ -234,7 +241,7 @@ class _Inspection:
     def _goes_on_elsewhere(self, call: UrlCall) -> bool:
         """Whether the URL is kept under a name, and another call of this file begins with it."""
         name = self.made.name_at(call.statement)
-        return bool(name) and self.goes_on.get(name, call.at) != call.at
+        return bool(name) and (self.goes_on.get(name, call.at) != call.at or self.has_loose_values)
 
     def _parts_of_others(self, calls: Sequence[UrlCall]) -> set[int]:
         """Those that are only a part which another call takes in by its name."""
@@ -353,7 +360,7 @@ class _Inspection:
         self._report("MSP001", token.start, wrong, self._instead(operation), operation, f"…/{operation}/…")
 
     def _plain_http(self, call: UrlCall) -> None:
-        if call.scheme != "http" or call.scheme_at in self.http_places or call.loopback:
+        if call.scheme != "http" or call.scheme_at in self.http_places or call.loopback or self._is_printed(call):
             return
         written = call.base or call.v2 or (call.of_the_vendor and (call.operation or call.values))
         if not written and call.of_the_vendor:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mspace_legacy.migration.scan.calls import Assigned, between_commas, names_in
 from mspace_legacy.migration.scan.source import Source, Token
 
-__all__ = ["Entry", "entries", "flows", "is_placeholder", "of_mspace", "passed", "written_in"]
+__all__ = ["Entry", "bare_passwords", "entries", "flows", "is_placeholder", "of_mspace", "passed", "written_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ def _entries_of(tokens: Sequence[Token], *, joins: bool) -> Iterator[Entry]:
             continue
         if joins and tokens[place - 1].content == "||":
             continue
+        yield from _defaults(token)
         name = _named(tokens, place)
         if not name:
             continue
@@ -112,6 +113,18 @@ def _entries_of(tokens: Sequence[Token], *, joins: bool) -> Iterator[Entry]:
             literal and (is_key or _is_password(name)),
             is_key,
         )
+
+
+_DEFAULT = re.compile(r"([\w.\-]{0,60}(?i:password|passwd|pwd|pass)):-?([^{}$\s]{3,80})\}")
+
+
+def _defaults(token: Token) -> Iterator[Entry]:
+    """`${mspace.password:...}` and `${MSPACE_PASSWORD:-...}`: what holds where nothing is set."""
+    if "${" in token.content:
+        for match in _DEFAULT.finditer(token.content):
+            name, value = match.groups()
+            at = token.pieces[0].at + match.start(2) if token.pieces else token.start
+            yield Entry(re.split(r"[./]", name)[-1], name, value, at, secret=True, key=False)
 
 
 def _indexes_before(tokens: Sequence[Token], place: int) -> list[str]:
@@ -244,6 +257,23 @@ def of_mspace(all_entries: Sequence[Entry], addresses: Iterable[int], *, setting
         stem = _stem(entry.path)
         near = stem in stems and (settings or bool(stem))
         if named or (near and not _OTHER_SYSTEMS.search(entry.path)) or (entry.key and v2 and _bare_key(entry)):
+            yield entry
+
+
+_CONTAINERS = frozenset(
+    "params param parameters data payload args query fields values credentials creds auth sms".split()
+)
+
+
+def bare_passwords(all_entries: Sequence[Entry]) -> Iterator[Entry]:
+    """The passwords whose name tells of nothing else, such as `password` in a map that a helper makes a URL of."""
+    for entry in all_entries:
+        if (
+            entry.secret
+            and not entry.key
+            and set(_stem(entry.path)) <= _CONTAINERS
+            and not _OTHER_SYSTEMS.search(entry.path)
+        ):
             yield entry
 
 

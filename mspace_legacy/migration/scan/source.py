@@ -460,8 +460,9 @@ def _statements(tokens: Iterator[Token], language: Language) -> list[Statement]:
             pending_line = False
             inside = bool(open_brackets) and open_brackets[-1] != "block"
             ends = language.lines_end_statements and not inside and last is not None
-            if ends and last is not None and (last.content in _CONTINUES and last.kind in ("operator", "name")):
-                ends = False
+            if ends and last is not None and last.content in _CONTINUES and last.kind in ("operator", "name"):
+                # In Python a colon at the end of a line ends the header of a block.
+                ends = language is _PYTHON and last.content == ":"
             if ends and content in _CONTINUED:
                 ends = False
             if ends:
