@@ -188,6 +188,11 @@ def test_a_default_is_a_password_too(text: str) -> None:
     assert rules(f"@Value({text}) String password;", "A.java") == [(1, "MSP003")]
 
 
+def test_a_password_within_an_encoder() -> None:
+    text = '<?php $p = urlencode("Siafu-99");\n$u = "$base/balance/username=U/password=$p";\n'
+    assert rules(text, "a.php") == [(1, "MSP003"), (2, "MSP001")]
+
+
 def test_what_is_printed_is_a_note() -> None:
     text = 'console.log("http://api.mspace.co.ke/mspaceservice/wr/sms/balance/username=" + u + "/password=" + p)\n'
     assert {finding.level for finding in inspect(text, "a.js")} == {"note"}

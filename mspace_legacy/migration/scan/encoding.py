@@ -45,6 +45,8 @@ _HARMLESS = re.compile(
     r"(?i)\s*(?:-?\d+|[\"'][\w.~%,+@:!*-]*[\"']|\(?int\)?\s*\(?[^()]*\)?|intval\s*\(.*|count\s*\(.*|sizeof\s*\(.*|len\s*\(.*"
     r"|.*\.(?:size|length|Count|toInt|intValue)\b(?:\(\))?)\s*"
 )
+_NO_SPACE = re.compile(r"\s*[\w.]+\(\s*(?:\"[\w.~-]*\"|'[\w.~-]*')\s*\)\s*")
+"""A text that any encoder leaves as it is."""
 _CALLED = re.compile(r"(\w{1,60})\s*\(")
 _DEPTH = 3
 
@@ -93,7 +95,8 @@ def _judge(
 def _by_functions(expression: str, source: Source) -> Verdict | None:
     plus_here = _PLUS_IN.get(source.language.name)
     if _PLUS.search(expression) or (plus_here and plus_here.search(expression)):
-        return "encoded" if _PLUS_MENDED.search(expression) else "plus"
+        harmless = _PLUS_MENDED.search(expression) or _NO_SPACE.fullmatch(expression)
+        return "encoded" if harmless else "plus"
     if _ENCODED.search(expression):
         return "encoded"
     if _QUOTE.search(expression):

@@ -149,15 +149,21 @@ def _label(tokens: Sequence[Token], place: int) -> str:
     return ""
 
 
+_WRAPPERS = frozenset(
+    "secret string strval trim urlencode rawurlencode encodeuricomponent quote quote_plus escapedatastring encode "
+    "encodecomponent".split()
+)
+"""Functions whose value is still the text."""
+
+
 def _named(tokens: Sequence[Token], place: int) -> str:
     """The name that the text at `place` is given to; empty where there is none."""
     before = tokens[place - 1]
-    if (
-        before.content == "("
-        and place >= 2
-        and tokens[place - 2].content.lower() in ("secret", "string", "strval", "trim")
-    ):
-        return _named(tokens, place - 2) if place > 2 else ""
+    if before.content == "(" and place >= 2 and tokens[place - 2].content.lower() in _WRAPPERS:
+        back = place - 2
+        while back >= 2 and tokens[back - 1].content in (".", "::") and tokens[back - 2].kind == "name":
+            back -= 2
+        return _named(tokens, back) if back else ""
     if before.content == "," and before.kind == "operator":
         return _named_in_call(tokens, place)
     if before.content not in _SEPARATORS:
