@@ -1,0 +1,135 @@
+"""migration.settings: the gateway's TOML file, and what in it can't be right."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.migration import Routes, Settings, load_settings
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    file = folder / "gateway.toml"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return file
+
+
+def test_what_is_left_out_is_safe(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, 'accounts = "accounts.toml"\nmain_url = "http://legacy.example"\n'))
+    assert settings == Settings(str(tmp_path / "accounts.toml"), "http://legacy.example")
+    assert (settings.host, settings.routes) == ("127.0.0.1", Routes.parse("*=legacy"))
+    assert settings.base_url.startswith("https://api.mspace.co.ke/")
+    assert settings.trusted_proxies == ()
+    assert settings.connect_timeout > 0 < settings.reply_timeout
+
+
+def test_every_key(tmp_path: Path) -> None:
+    text = """
+        accounts = "/etc/gateway/accounts.toml"
+        main_url = "http://legacy.example/mspaceservice/wr/sms"
+        base_url = "http://v2.example"
+        routes = "balance=v2, subusers=shadow, sendtext=canary:5, *=legacy"
+        host = "::1"
+        port = 0
+        threads = 4
+        connect_timeout = 1
+        reply_timeout = 2.5
+        trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32"]
+    """
+    settings = load_settings(written(tmp_path, text))
+    assert settings.accounts == "/etc/gateway/accounts.toml"
+    assert str(settings.routes["sendtext"]) == "canary:5"
+    assert (settings.host, settings.port, settings.threads) == ("::1", 0, 4)
+    assert (settings.connect_timeout, settings.reply_timeout) == (1.0, 2.5)
+    assert settings.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")
+    assert all(field.name in text for field in fields(Settings)), "a key that this test does not know"
+
+
+def test_routes_as_a_table(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, 'accounts = "a"\n[routes]\nsendtext = "v2"\n"*" = "v2"\n'))
+    assert settings.routes == Routes.parse("sendtext=v2, *=v2")
+
+
+@pytest.fixture
+def without_main_url() -> str:
+    return 'accounts = "a"\nroutes = "*=v2"\n'
+
+
+def test_a_main_url_is_needed_while_a_route_leads_there(tmp_path: Path, without_main_url: str) -> None:
+    assert load_settings(written(tmp_path, without_main_url)).main_url == ""
+    for route in ("legacy", "canary:0"):
+        with pytest.raises(InvalidInput, match=r"gateway\.toml: main_url is missing"):
+            load_settings(written(tmp_path, without_main_url.replace("*=v2", f"*={route}")))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("prot = 1", "there is no key 'prot'"),
+        ("port = '80'", "port: it is a str, not a int"),
+        ("port = true", "port: it is a bool"),
+        ("port = 65536", "port is 65536"),
+        ("port = -1", "port is -1"),
+        ("threads = 0", "threads is 0"),
+        ("threads = 1.5", "threads: it is a float"),
+        ("reply_timeout = 0", "reply_timeout is 0"),
+        ("connect_timeout = nan", "connect_timeout is nan"),
+        ("connect_timeout = inf", "connect_timeout is inf"),
+        ("reply_timeout = true", "reply_timeout: it is a bool"),
+        ("base_url = 'ftp://h'", "base_url 'ftp://h'"),
+        ("base_url = ''", "base_url ''"),
+        ("main_url = 'legacy.example'", "main_url 'legacy.example'"),
+        ("main_url = 'http://h/smsapi/v2'", "main_url .* the other API"),
+        ("trusted_proxies = '10.0.0.0/8'", "trusted_proxies: it is a str, not a list"),
+        ("trusted_proxies = [1]", "trusted_proxies: it is a list, not a list of texts"),
+        ("trusted_proxies = ['proxy.example']", "'proxy.example' is neither an address nor a network"),
+        ("trusted_proxies = ['10.0.0.1/8']", r"'10\.0\.0\.1/8' is neither"),
+        ("host = 1", "host: it is a int"),
+        ("port = 1\nport = 2", "not TOML"),
+        ("x = " + "[" * 10_000, "nested too deep"),
+        ("[host]\nx = 1", "host: it is a dict"),
+    ],
+)
+def test_what_cannot_be_right_names_the_file_and_the_key(
+    text: str, told: str, tmp_path: Path, without_main_url: str
+) -> None:
+    with pytest.raises(InvalidInput, match=rf"gateway\.toml.*{told}"):
+        load_settings(written(tmp_path, without_main_url + text))
+
+
+@pytest.mark.parametrize(
+    ("routes", "told"),
+    [
+        ('"sendtext=shadow"', "sendtext=shadow would make it twice"),
+        ('"*=verify"', "would make it twice"),
+        ('"sendtxt=v2"', "no operation 'sendtxt'.*sendtext"),
+        ('"balance=v3"', "no mode 'v3'.*canary:N"),
+        ("5", "routes"),
+        ("{ balance = 5 }", "routes: balance"),
+        ("{ balance = ['v2'] }", "routes: balance"),
+        ("['balance=v2']", "routes"),
+    ],
+)
+def test_routes_that_cannot_be_right(routes: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=rf"gateway\.toml: .*{told}"):
+        load_settings(written(tmp_path, f'accounts = "a"\nmain_url = "http://h"\nroutes = {routes}\n'))
+
+
+@pytest.mark.parametrize("text", ["", 'accounts = ""', "accounts = 1", 'main_url = "http://h"'])
+def test_without_accounts_there_is_no_gateway(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"gateway\.toml: accounts"):
+        load_settings(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("content", [None, b"\xff", b"accounts = "], ids=["none", "not UTF-8", "not TOML"])
+def test_a_file_that_cannot_be_read(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    if content is not None:
+        written(tmp_path, content)
+    with pytest.raises(InvalidInput, match=r"gateway\.toml"):
+        load_settings(file)
+    with pytest.raises(InvalidInput):
+        load_settings(tmp_path)
