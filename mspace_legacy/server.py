@@ -24,9 +24,9 @@ from mspace_legacy.wire.http import Request, Response
 try:
     from waitress import wasyncore
     from waitress.channel import ClientDisconnected, HTTPChannel
-    from waitress.parser import HTTPRequestParser
+    from waitress.parser import HTTPRequestParser, ParsingError
     from waitress.server import create_server
-    from waitress.task import WSGITask
+    from waitress.task import ErrorTask, WSGITask
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         f"{missing.name} is not installed: pip install 'mspace_legacy[server]'", name=missing.name
@@ -75,20 +75,47 @@ class _Task(WSGITask):
         return environment
 
 
+class _Refusal(ErrorTask):
+    """waitress answers what is no request by itself, and tells nobody."""
+
+    def execute(self) -> None:
+        request: Any = self.request
+        error = request.error
+        # It may quote what came, which may be anything.
+        told = error.body.partition('"')[0].strip()
+        _log.warning("%s sent what is no request: %d %s: %s", self.channel.addr[0], error.code, error.reason, told)
+        super().execute()
+
+
+class _Parser(HTTPRequestParser):
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            return super().parse_header(header_plus)
+        except ValueError:  # of urllib.parse, which waitress lets pass, and closes the connection without a reply
+            pass
+        raise ParsingError("The target is no URL")
+
+
 class _Channel(HTTPChannel):
     task_class = _Task
+    error_task_class = _Refusal
+    parser_class = _Parser
     logger = _connection_log
 
 
-class _LiberalParser(HTTPRequestParser):
+class _LiberalParser(_Parser):
     def parse_header(self, header_plus: bytes) -> None:
         line, end, rest = header_plus.partition(b"\r\n")
         if found := _REQUEST_LINE.fullmatch(line):
             method, target, version = found.groups()
             header_plus = method + _BARE.sub(lambda bare: b"%%%02X" % bare[0][0], target) + version + end + rest
+        elif not _VERSION.search(line):
+            # What has none is taken for HTTP/0.9, and half of a text would be sent as if it were the whole.
+            raise ParsingError("No HTTP version: a bare line break in the target ends it; it is written %0D%0A")
         super().parse_header(header_plus)
 
 
+_VERSION = re.compile(rb" HTTP/[0-9.]+\s*$")
 _REQUEST_LINE = re.compile(rb"([A-Z]+ )(/[^\r\n]*)( HTTP/[0-9]\.[0-9])")
 _BARE = re.compile(rb"[^!-~]")
 """What can't stand in a request's target (RFC 9112, section 3.2)."""

@@ -189,6 +189,112 @@ def test_a_body_that_turns_out_too_big_is_refused(server: Server, transport: Scr
     assert ask(server)[0] == 200
 
 
+@pytest.mark.parametrize("line", ["GET http://[h/a HTTP/1.1", "GET http://h/\xe9 HTTP/1.1"])
+@pytest.mark.parametrize("liberal", [False, True], ids=["strict", "liberal"])
+def test_what_is_no_url_is_refused_with_a_reply(
+    transport: Scripted, line: str, liberal: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a Java client whose connection closes without one sends its request again."""
+    with Server(transport, liberal=liberal) as server:
+        assert b" 400 " in exchange(server, line.encode("latin-1"), "Host: h").partition(b"\r\n")[0]
+    assert transport.requests == []
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (f"get {PATH} HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request: Malformed HTTP method"),
+        (f"{PATH} HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request: "),
+        (f"{CANARY} / HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request: Malformed HTTP method"),
+        (f"GET {PATH}\n HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request: Bare CR or LF"),
+        (f"GET {PATH} HTTP/1.1\r\n{PATH}\r\n\r\n", "400 Bad Request: Invalid header"),
+        (f"POST {PATH} HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", "413 Request Entity Too Large: "),
+    ],
+)
+def test_what_is_refused_unread_is_logged_without_what_it_holds(
+    server: Server, data: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connect(server) as connection, caplog.at_level(logging.DEBUG):
+        connection.sendall(data.encode())
+        everything(connection)
+    messages = [record.getMessage() for record in caplog.records if record.name == "mspace_legacy.server"]
+    assert len(messages) == 1
+    assert messages[0].startswith(f"127.0.0.1 sent what is no request: {told}")
+    assert CANARY not in shown(caplog)
+
+
+@pytest.mark.parametrize("family", ["127.0.0.1", "::1"])
+def test_a_request_tells_who_sent_it_and_nobody_else_can(transport: Scripted, family: str) -> None:
+    try:
+        server = Server(transport, host=family)
+    except InvalidInput:
+        pytest.skip("this machine has no IPv6")
+    with server:
+        exchange(server, "GET / HTTP/1.1", "Host: h", "X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1")
+    (request,) = transport.requests
+    assert request.remote_address == family
+    # It is for the transport to say whom it believes.
+    assert request.headers["X-Forwarded-For"] == "192.0.2.1"
+
+
+# What programs send that encode nothing
+
+
+@pytest.fixture
+def liberal(transport: Scripted) -> Iterator[Server]:
+    with Server(transport, liberal=True) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [
+        (b"/a b", "/a%20b"),
+        (b"/a ", "/a%20"),
+        (b"/a  b\t", "/a%20%20b%09"),
+        ("/é😀".encode(), "/%C3%A9%F0%9F%98%80"),
+        (b"/\x80\xe9\xff", "/%80%E9%FF"),
+        (b"/\x00\x1f\x7f", "/%00%1F%7F"),
+        (b"/a HTTP/1.1", "/a%20HTTP/1.1"),
+        (b"/a HTTP/1.1 b", "/a%20HTTP/1.1%20b"),
+        (b"/%zz%2F%2f%", "/%zz%2F%2f%"),
+        (b"/a?b#c;d+e", "/a?b#c;d+e"),
+        (b"//a/../b", "//a/../b"),
+        (b"/http://[x", "/http://[x"),
+        (b"/", "/"),
+    ],
+    ids=repr,
+)
+def test_a_liberal_server_takes_a_bare_target(
+    liberal: Server, transport: Scripted, sent: bytes, received: str
+) -> None:
+    for version in (b"HTTP/1.1", b"HTTP/1.0"):
+        assert exchange(liberal, b"GET " + sent + b" " + version, "Host: h").startswith(b"HTTP/1.")
+    assert [request.url for request in transport.requests] == [f"http://h{received}"] * 2
+
+
+@pytest.mark.parametrize("target", [b"/a\r\nb", b"/a\r\nb: c", b"/a\r\n\r\nb", b"/a\nb", b"/a\rb"])
+def test_a_line_break_in_the_target_is_refused_and_never_cuts_it_off(
+    liberal: Server, transport: Scripted, target: bytes
+) -> None:
+    assert exchange(liberal, b"GET " + target + b" HTTP/1.1", "Host: h").split(b" ")[1] == b"400"
+    assert transport.requests == []
+
+
+def test_a_liberal_server_keeps_the_connection_and_reads_bodies(liberal: Server, transport: Scripted) -> None:
+    with connect(liberal) as connection:
+        connection.sendall(
+            b"POST /a b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nx yGET /\xe9 HTTP/1.1\r\nHost: h\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        assert everything(connection).count(b"HTTP/1.1 200 OK") == 2
+    assert [(request.url, request.body) for request in transport.requests] == [
+        ("http://h/a%20b", b"x y"),
+        ("http://h/%E9", None),
+    ]
+
+
 # Replies
 
 
