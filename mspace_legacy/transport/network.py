@@ -12,6 +12,7 @@ import io
 import logging
 import math
 import os
+import re
 import socket
 import ssl
 import threading
@@ -37,7 +38,7 @@ from mspace_legacy.errors import (
     WrongType,
     outcome_unknown,
 )
-from mspace_legacy.secrets import RedactingFilter
+from mspace_legacy.secrets import MASK, RedactingFilter
 from mspace_legacy.wire.http import Request, Response
 
 __all__ = ["DEFAULT_TIMEOUT", "Network", "Timeout", "checked_timeout"]
@@ -51,9 +52,21 @@ _USER_AGENT = f"mspace-legacy/{__version__}"
 _NEVER_AGAIN = urllib3.Retry(False, redirect=False)
 """What urllib3 makes of `retries=False`, at every request."""
 
+
+class _Discreet(RedactingFilter):
+    """Leaves out what follows a secret in a path, too: to whom a text goes, and the text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kept = super().filter(record)
+        record.msg = _BEHIND_A_SECRET.sub(r"\1", record.msg)
+        return kept
+
+
+_BEHIND_A_SECRET = re.compile(rf"((?:password|apikey)={re.escape(MASK)})[^\s\"']+", re.IGNORECASE)
+
 # urllib3 logs the path of a request, at DEBUG and in warnings, and on the legacy API the path holds the password.
 for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_name}").addFilter(RedactingFilter())
+    logging.getLogger(f"urllib3.{_name}").addFilter(_Discreet())
 
 
 def checked_timeout(timeout: Timeout) -> tuple[float, float]:
