@@ -232,9 +232,11 @@ def _too_soon(told: Response) -> Response:
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
+    # As a proxy writes an address of IPv4 that listens for both on one socket.
+    return (parsed.version == 6 and parsed.ipv4_mapped) or parsed
 
 
 class _Brake:
@@ -289,4 +291,4 @@ def _network_of(address: str) -> str:
     parsed = _parsed(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
+    return str(parsed or address)
