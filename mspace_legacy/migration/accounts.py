@@ -55,8 +55,13 @@ class Verifier:
 
     @classmethod
     def of(cls, password: str | Secret) -> Verifier:
-        """The verifier of `password`, with a new salt."""
+        """The verifier of `password`, with a new salt.
+
+        :raises InvalidInput: a password that ends with NUL.
+        """
         password = password if isinstance(password, Secret) else Secret(password)
+        if _ends_with_nul(password):
+            raise InvalidInput("the password ends with NUL, which scrypt can't tell from one that does not")
         salt = secrets.token_bytes(_SALT)
         return cls(_N, _R, _P, salt, _scrypt(password, salt, _N, _R, _P))
 
@@ -83,7 +88,12 @@ class Verifier:
     def accepts(self, password: Secret) -> bool:
         """Whether `password` is the right one; compared in constant time."""
         digest = _scrypt(password, self.salt, self.n, self.r, self.p, len(self.digest))
-        return hmac.compare_digest(digest, self.digest)
+        return hmac.compare_digest(digest, self.digest) and not _ends_with_nul(password)
+
+
+def _ends_with_nul(password: Secret) -> bool:
+    """scrypt's HMAC fills a short key with NULs (RFC 2104), so that with some behind it, it is the same key."""
+    return password.reveal().endswith("\0")
 
 
 def _parsed(text: str) -> Verifier | str:
