@@ -279,7 +279,9 @@ def _request(environ: WSGIEnvironment) -> Request:
     # PATH_INFO is decoded, and has lost what was %2F and what was a slash.
     target = environ["REQUEST_URI"]
     # In absolute form (RFC 9112, section 3.2.2) it names a host of its own.
-    url = target if target.startswith("http") else f"http://{environ.get('HTTP_HOST', 'localhost')}{target}"
+    # What stands behind the name in a Host header is no part of the path.
+    host = re.split("[/?#]", environ.get("HTTP_HOST", "localhost"), maxsplit=1)[0]
+    url = target if target.startswith("http") else f"http://{host}{target}"
     body = environ["wsgi.input"].read() if environ.get("CONTENT_LENGTH") else None
     return Request(environ["REQUEST_METHOD"], url, headers, body, remote_address=environ.get("REMOTE_ADDR", ""))
 

@@ -96,6 +96,12 @@ def test_a_target_with_a_host_of_its_own_is_that_address(server: Server, transpo
     assert transport.requests[0].url == "http://other:8/a%2Fb"
 
 
+@pytest.mark.parametrize("host", ["example/x", "example?x", "example#x", "example/mspaceservice/wr/sms/"])
+def test_a_host_adds_nothing_to_the_path(server: Server, transport: Scripted, host: str) -> None:
+    exchange(server, "GET /a HTTP/1.1", f"Host: {host}")
+    assert transport.requests[0].url == "http://example/a"
+
+
 def test_without_a_host_there_is_one_all_the_same(server: Server, transport: Scripted) -> None:
     exchange(server, "GET /a HTTP/1.0")
     assert transport.requests[0].url == "http://localhost/a"
