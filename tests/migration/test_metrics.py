@@ -1,0 +1,113 @@
+"""migration.metrics: the page, read by Prometheus' own parser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from mspace_legacy.emulator import Emulator
+from mspace_legacy.migration import Comparisons, Exchange, Gateway, Routes, Settings
+from mspace_legacy.migration.metrics import PrometheusMetrics
+from mspace_legacy.wire.http import Request, Response
+from tests.migration.stores import write_demo_store
+
+PATH = "http://h/mspaceservice/wr/sms"
+SEND = "/senderid=MSPACE/recipient=0722000000/message=Hello"
+
+
+@pytest.fixture
+def gateway(emulator: Emulator, tmp_path: Path) -> Iterator[Gateway]:
+    settings = Settings(
+        write_demo_store(tmp_path),
+        main_url="http://legacy",
+        routes=Routes.parse("balance=shadow, sendtext=canary:100, *=v2"),
+    )
+    gateway = Gateway(settings, transport=emulator, metrics=PrometheusMetrics())
+    yield gateway
+    gateway.close()
+
+
+def ask(gateway: Gateway, target: str, method: str = "GET") -> Response:
+    return gateway.handle(Request(method, target, remote_address="192.0.2.77"))
+
+
+def samples(response: Response) -> dict[str, float]:
+    """The page's samples as `name{label=value,...}`."""
+    named = {}
+    for family in text_string_to_metric_families(response.body.decode()):
+        for sample in family.samples:
+            labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+            named[f"{sample.name}{{{labels}}}"] = sample.value
+    return named
+
+
+def test_every_exchange_is_counted_once(gateway: Gateway, emulator: Emulator) -> None:
+    send = f"{PATH}/sendtext/username=demo/password=demo-password{SEND}"
+    for _ in range(3):
+        assert ask(gateway, send).status == 200
+    assert ask(gateway, f"{PATH}/login/username=demo/password=wrong").status == 200
+    assert ask(gateway, f"{PATH}/login/username=demo").status == 400
+    assert ask(gateway, "http://h/favicon.ico").status == 404
+    emulator.faults.add("sendtext=reset-after")
+    assert ask(gateway, send).status == 502
+    page = ask(gateway, "http://h/metrics")
+    assert page.status == 200
+    assert str(page.header("content-type")).startswith("text/plain;")
+    told = samples(page)
+    canary = "operation=sendtext,route=canary:100 to v2"
+    assert {name: value for name, value in told.items() if name.startswith("mspace_gateway_requests_total")} == {
+        f"mspace_gateway_requests_total{{{canary},status=200}}": 3,
+        f"mspace_gateway_requests_total{{{canary},status=502}}": 1,
+        "mspace_gateway_requests_total{operation=login,route=-,status=200}": 1,
+        "mspace_gateway_requests_total{operation=-,route=-,status=400}": 1,
+        "mspace_gateway_requests_total{operation=-,route=-,status=404}": 1,
+    }
+    assert told["mspace_gateway_refused_total{reason=password}"] == 1
+    assert told["mspace_gateway_refused_total{reason=malformed}"] == 2
+    assert told[f"mspace_gateway_seconds_count{{{canary}}}"] == 4
+    assert told[f"mspace_gateway_seconds_sum{{{canary}}}"] > 0
+
+
+def test_comparisons_are_counted(gateway: Gateway) -> None:
+    ask(gateway, f"{PATH}/balance/username=demo/password=demo-password")
+    gateway.comparisons.close()
+    told = samples(ask(gateway, "http://h/metrics"))
+    counts = [
+        told[f"mspace_gateway_comparisons_total{{operation=balance,result={result}}}"]
+        for result in ("equal", "different", "dropped")
+    ]
+    assert counts == [1, 0, 0]
+
+
+def test_no_account_number_or_address_is_a_label(gateway: Gateway) -> None:
+    for username, password in (("demo", "demo-password"), ("demo", "guess-9"), ("nobody-77", "guess-9")):
+        ask(gateway, f"{PATH}/sendtext/username={username}/password={password}{SEND}")
+        ask(gateway, f"{PATH}/subacctopup/username={username}/password={password}/subaccname=subuser1/noofsms=1")
+        ask(gateway, f"{PATH}/{username}/username={username}", "BREW")
+    body = ask(gateway, "http://h/metrics").body.decode()
+    for word in ("demo", "nobody-77", "subuser1", "0722000000", "192.0.2.77", "MSPACE", "Hello", "guess-9", "BREW"):
+        assert word not in body
+    # Nothing that a caller chooses makes a new series.
+    labels = {
+        (name, value)
+        for family in text_string_to_metric_families(body)
+        for sample in family.samples
+        for name, value in sample.labels.items()
+        if name != "le"
+    }
+    assert {name for name, _ in labels} == {"operation", "route", "status", "reason"}
+    assert {value for name, value in labels if name == "operation"} == {"-", "sendtext", "subacctopup"}
+
+
+def test_the_page_is_no_exchange_and_two_gateways_count_apart(gateway: Gateway) -> None:
+    for _ in range(3):
+        ask(gateway, "http://h/metrics?x=y")
+        ask(gateway, "http://h/healthz")
+    assert not any("requests_total" in name for name in samples(ask(gateway, "http://h/metrics")))
+    one, other = PrometheusMetrics(), PrometheusMetrics()
+    one.observe(Exchange("id", "192.0.2.1", "demo", "balance", "v2", "-", 200, 0.5))
+    assert "mspace_gateway_seconds_sum{operation=balance,route=v2}" in samples(one.page(Comparisons()))
+    assert not any("seconds_sum" in name for name in samples(other.page(Comparisons())))
