@@ -1,0 +1,335 @@
+"""The gateway in a process of its own: what it tells, how it reloads and stops; and the verifiers of its accounts."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from mspace_legacy import MSpaceClient
+from mspace_legacy.cli import main
+from mspace_legacy.emulator import Emulator
+from mspace_legacy.migration import Verifier
+from mspace_legacy.secrets import Secret
+from mspace_legacy.server import Server
+from tests.cli.process import Terminal, environment, run, start
+from tests.migration.stores import write_demo_store
+from tests.migration.test_gateway import PATH, REST, Upstream
+from tests.test_server import everything
+
+PASSWORD = "demo-password"
+
+
+@pytest.fixture
+def upstream(emulator: Emulator) -> Iterator[tuple[Upstream, str]]:
+    """The emulator, what it is asked, and its URL."""
+    upstream = Upstream(emulator)
+    with Server(upstream) as server:
+        yield upstream, server.url
+
+
+def config(folder: Path, url: str, *lines: str, routes: str = "*=v2") -> Path:
+    write_demo_store(folder)
+    text = ('accounts = "accounts.toml"', f'main_url = "{url}"', f'base_url = "{url}"', "port = 0", *lines)
+    file = folder / "gateway.toml"
+    file.write_text("\n".join((*text, f'routes = "{routes}"\n')))
+    return file
+
+
+@contextmanager
+def running(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The gateway in a process, and its main_url."""
+    with start("gateway", "--config", str(file)) as process:
+        try:
+            assert process.stdout is not None
+            name, _, main_url = process.stdout.readline().strip().partition("  ")
+            assert name == "main_url"
+            yield process, main_url
+        finally:
+            process.terminate()
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """The line of its log that holds `text`."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return line
+    pytest.fail(f"it ended before it said {text!r}")
+
+
+def connect(main_url: str) -> socket.socket:
+    parts = urlsplit(main_url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=20)
+
+
+def page(main_url: str, path: str) -> bytes:
+    with connect(main_url) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        return everything(connection)
+
+
+def test_it_answers_where_it_says_and_logs_to_standard_error(
+    upstream: tuple[Upstream, str], emulator: Emulator, tmp_path: Path
+) -> None:
+    with running(config(tmp_path, upstream[1])) as (process, main_url):
+        assert main_url.startswith("http://127.0.0.1:")
+        assert main_url.endswith(PATH)
+        with MSpaceClient(main_url) as client:
+            assert client.getBalance("demo", PASSWORD) == "1000"
+            assert client.getBalance("demo", "wrong") == "Error 100: Authentication Failure"
+        line = wait_for(process, "refused=password")
+        assert page(main_url, "/healthz").endswith(b"\r\n\r\nok\n")
+        counted = b'mspace_gateway_requests_total{operation="balance",route="v2",status="200"} 1.0'
+        assert counted in page(main_url, "/metrics")
+        process.terminate()
+        out, err = process.communicate(timeout=20)
+    assert "mspace_legacy.gateway.access" in line
+    assert process.returncode == 0
+    assert out.startswith("routes    balance=v2, ")
+    assert PASSWORD not in line + out + err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_call_under_way_is_answered_before_it_stops(
+    number: signal.Signals, upstream: tuple[Upstream, str], emulator: Emulator, tmp_path: Path
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def gate() -> None:
+        entered.set()
+        assert go_on.wait(20)
+
+    upstream[0].gate = gate
+    with (
+        running(config(tmp_path, upstream[1])) as (process, main_url),
+        connect(main_url) as idle,
+        connect(main_url) as caller,
+    ):
+        target = f"{PATH}/sendtext/username=demo/password={PASSWORD}{REST['sendtext']}"
+        caller.sendall(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        assert entered.wait(20)
+        process.send_signal(number)
+        end = time.monotonic() + 20
+        while True:
+            assert time.monotonic() < end, "it takes new connections"
+            try:
+                connect(main_url).close()
+            except ConnectionRefusedError:
+                break
+            except ConnectionResetError:
+                pass
+            time.sleep(0.01)
+        assert process.poll() is None
+        go_on.set()
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+        _, err = process.communicate(timeout=20)
+        assert idle.recv(1) == b""
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert len(emulator.ledger.messages()) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has none")
+def test_a_hangup_reads_routes_and_accounts_again_and_a_bad_file_changes_nothing(
+    upstream: tuple[Upstream, str], tmp_path: Path
+) -> None:
+    file = config(tmp_path, upstream[1])
+    good = file.read_text()
+    with running(file) as (process, main_url), MSpaceClient(main_url) as client:
+
+        def asked() -> str:
+            assert client.getBalance("demo", PASSWORD) == "1000"
+            return urlsplit(upstream[0].requests[-1].url).path.partition("/balance")[0]
+
+        assert asked() == "/smsapi/v2"
+        file.write_text(good.replace("*=v2", "*=legacy"))
+        process.send_signal(signal.SIGHUP)
+        wait_for(process, "were read again")
+        assert asked() == PATH
+        for bad in (
+            "",
+            good.replace("*=v2", "*=v3"),
+            good.replace('"*=v2"', "{ balance = 5 }"),
+            "x = " + "[" * 9_999,
+        ):
+            file.write_text(bad)
+            process.send_signal(signal.SIGHUP)
+            assert "gateway.toml" in wait_for(process, "nothing was changed")
+            assert asked() == PATH
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+
+
+def test_without_prometheus_there_is_no_page_for_it(upstream: tuple[Upstream, str], tmp_path: Path) -> None:
+    file = str(config(tmp_path, upstream[1]))
+    code = (
+        "import sys\nsys.modules['prometheus_client'] = None\n"
+        f"from mspace_legacy.cli import main\nsys.exit(main(['gateway', '--config', {file!r}]))"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+    ) as process:
+        assert process.stdout is not None
+        main_url = process.stdout.readline().split()[1]
+        assert page(main_url, "/metrics").startswith(b"HTTP/1.0 404 ")
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "no /metrics: pip install 'mspace_legacy[gateway]'" in err
+
+
+# Without serving
+
+
+@pytest.fixture
+def _logger() -> Iterator[None]:
+    """The command sets up the log of its process, which here is that of the tests."""
+    logger = logging.getLogger("mspace_legacy")
+    handlers, level = logger.handlers[:], logger.level
+    yield
+    logger.handlers, logger.level = handlers, level
+    logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("_logger")
+def test_check_reads_everything_and_asks_nobody(
+    upstream: tuple[Upstream, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config(tmp_path, upstream[1], routes="sendtext=canary:5, *=legacy")
+    assert main(["gateway", "--config", str(file), "--check"]) == 0
+    out = capsys.readouterr().out
+    assert "sendtext=canary:5, subusers=legacy" in out
+    assert "accounts  demo, subuser1" in out
+    assert main(["gateway", "--config", str(file), "--check", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["usernames"][:2] == ["demo", "subuser1"]
+    assert "sendtext=canary:5" in told["routes"]
+    assert upstream[0].requests == []
+
+
+BASE = 'accounts = "accounts.toml"\nroutes = "*=v2"\n'
+
+
+@pytest.mark.usefixtures("_logger")
+@pytest.mark.parametrize(
+    ("text", "accounts", "told"),
+    [
+        (None, None, "gateway.toml"),
+        (BASE + "prot = 1", None, "'prot'"),
+        (BASE.replace("v2", "v3"), None, "'v3'"),
+        (BASE.replace("*=v2", "balance=v2"), None, "main_url is missing"),
+        (BASE.replace("accounts.toml", "none.toml"), None, "none.toml"),
+        (BASE, "x = 1", "accounts.toml"),
+        (BASE, '[[account]]\nusername = "a"\npassword_verifier = "leaked-pw"\napi_key = "leaked-key"', "account 1"),
+        (BASE + 'host = "192.0.2.1"', None, "192.0.2.1"),
+    ],
+)
+def test_a_wrong_setting_is_told(
+    text: str | None, accounts: str | None, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_demo_store(tmp_path)
+    if text is not None:
+        (tmp_path / "gateway.toml").write_text(text)
+    if accounts is not None:
+        (tmp_path / "accounts.toml").write_text(accounts)
+    assert main(["gateway", "--config", str(tmp_path / "gateway.toml")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+    assert "leaked" not in err
+    assert len(err.splitlines()) <= 2
+
+
+@pytest.mark.usefixtures("_logger")
+@pytest.mark.skipif(os.name != "posix", reason="owners and others are of POSIX")
+@pytest.mark.parametrize(("mode", "code"), [(0o600, 0), (0o400, 0), (0o640, 2), (0o604, 2), (0o620, 2), (0o644, 2)])
+def test_accounts_that_others_can_read_are_refused(
+    mode: int, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config(tmp_path, "http://h")
+    (tmp_path / "accounts.toml").chmod(mode)
+    assert main(["gateway", "--config", str(file), "--check"]) == code
+    assert ("chmod 600" in capsys.readouterr().err) is (code == 2)
+
+
+# Verifiers
+
+
+def holds(text: str, password: str = PASSWORD) -> bool:
+    verifier = Verifier.parse(text)
+    return verifier.accepts(Secret(password)) and not verifier.accepts(Secret(password + "x"))
+
+
+def test_the_verifier_of_a_password_from_a_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n")
+    monkeypatch.setenv("MSPACE_PASSWORD", "another")
+    assert main(["verifier", "--password-file", str(file)]) == 0
+    first = capsys.readouterr().out
+    assert holds(first)
+    assert PASSWORD not in first
+    assert main(["verifier", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert holds(told["password_verifier"], "another")
+    monkeypatch.setenv("MSPACE_PASSWORD", PASSWORD)
+    assert main(["verifier"]) == 0
+    second = capsys.readouterr().out
+    assert holds(second)
+    assert second != first, "each has a salt of its own"
+
+
+def test_a_password_is_asked_for_twice_without_showing_it() -> None:
+    with Terminal("verifier", env={"MSPACE_PASSWORD": ""}) as terminal:
+        terminal.expect("Password: ")
+        terminal.type(PASSWORD)
+        terminal.expect("Once more: ")
+        terminal.type(PASSWORD)
+        assert terminal.finish() == 0
+    assert PASSWORD not in terminal.screen
+    (line,) = [line for line in terminal.screen.splitlines() if "scrypt$" in line]
+    assert holds(line)
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ([PASSWORD, PASSWORD + "x"], "the two passwords differ"),
+        ([PASSWORD, ""], "the two passwords differ"),
+        ([""], "no password was entered"),
+        ([PASSWORD, "\x04"], "no password was entered"),
+    ],
+)
+def test_what_is_entered_wrong_makes_no_verifier(entries: list[str], told: str) -> None:
+    with Terminal("verifier", env={"MSPACE_PASSWORD": ""}) as terminal:
+        for prompt, entry in zip(("Password: ", "Once more: "), entries, strict=False):
+            terminal.expect(prompt)
+            terminal.type(entry)
+        assert terminal.finish() == 2
+    assert told in terminal.screen
+    assert "scrypt$" not in terminal.screen
+    assert PASSWORD not in terminal.screen
+
+
+def test_without_a_terminal_it_says_how_to_give_the_password() -> None:
+    ended = run("verifier", stdin=f"{PASSWORD}\n{PASSWORD}\n".encode())
+    assert (ended.code, ended.out) == (2, "")
+    assert "--password-file" in ended.err
+    assert "MSPACE_PASSWORD" in ended.err
