@@ -70,6 +70,15 @@ def wait_for(process: subprocess.Popen[str], text: str) -> str:
     pytest.fail(f"it ended before it said {text!r}")
 
 
+def rest_of(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it still prints until it ends. `communicate` would lose what was read ahead for a line."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    told = process.stdout.read(), process.stderr.read()
+    process.wait(20)
+    return told
+
+
 def connect(main_url: str) -> socket.socket:
     parts = urlsplit(main_url)
     return socket.create_connection((parts.hostname, parts.port), timeout=20)
@@ -95,7 +104,7 @@ def test_it_answers_where_it_says_and_logs_to_standard_error(
         counted = b'mspace_gateway_requests_total{operation="balance",route="v2",status="200"} 1.0'
         assert counted in page(main_url, "/metrics")
         process.terminate()
-        out, err = process.communicate(timeout=20)
+        out, err = rest_of(process)
     assert "mspace_legacy.gateway.access" in line
     assert process.returncode == 0
     assert out.startswith("routes    balance=v2, ")
@@ -135,7 +144,7 @@ def test_a_call_under_way_is_answered_before_it_stops(
         assert process.poll() is None
         go_on.set()
         assert caller.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
-        _, err = process.communicate(timeout=20)
+        _, err = rest_of(process)
         assert idle.recv(1) == b""
     assert process.returncode == 0
     assert "Traceback" not in err
@@ -170,7 +179,7 @@ def test_a_hangup_reads_routes_and_accounts_again_and_a_bad_file_changes_nothing
             assert "gateway.toml" in wait_for(process, "nothing was changed")
             assert asked() == PATH
         process.terminate()
-        _, err = process.communicate(timeout=20)
+        _, err = rest_of(process)
     assert process.returncode == 0
     assert "Traceback" not in err
 
@@ -189,7 +198,7 @@ def test_without_prometheus_there_is_no_page_for_it(upstream: tuple[Upstream, st
         main_url = process.stdout.readline().split()[1]
         assert page(main_url, "/metrics").startswith(b"HTTP/1.0 404 ")
         process.terminate()
-        _, err = process.communicate(timeout=20)
+        _, err = rest_of(process)
     assert process.returncode == 0
     assert "no /metrics: pip install 'mspace_legacy[gateway]'" in err
 
