@@ -11,6 +11,7 @@ import statistics
 from typing import Any
 
 from tests.benchmarks.contenders import CALLS, GOALS, IMPORTS
+from tests.benchmarks.load import CONNECTIONS, emulator_and_gateway, time_load
 from tests.benchmarks.measure import Timings, ratio, time_calls, time_imports
 from tests.benchmarks.server import another_process
 
@@ -26,12 +27,16 @@ def main() -> None:
     with another_process() as url:
         calls = time_calls(CALLS, url, rounds=options.rounds, calls=options.calls)
     imports = time_imports(IMPORTS, rounds=options.imports)
+    with emulator_and_gateway() as urls:
+        load = time_load(urls, rounds=options.load_rounds, calls=options.load)
     report = {
         "machine": _machine(),
         "options": vars(options),
         "calls": _rows(calls),
         "imports": _rows(imports),
-        "goals": _goals(calls | imports),
+        "load": _rows(load.seconds),
+        "waits": _rows(load.waits),
+        "goals": _goals(calls | imports | load.seconds | load.waits),
     }
     print(json.dumps(report, indent=2) if options.json else _text(report))
 
@@ -41,6 +46,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=_positive, default=400, help="turns for each that calls (%(default)s)")
     parser.add_argument("--calls", type=_positive, default=10, help="calls in a turn (%(default)s)")
     parser.add_argument("--imports", type=_positive, default=40, help="fresh interpreters for each (%(default)s)")
+    parser.add_argument("--load", type=_positive, default=2000, help="calls of a turn under load (%(default)s)")
+    parser.add_argument("--load-rounds", type=_positive, default=10, help="turns under load (%(default)s)")
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args()
 
@@ -88,6 +95,8 @@ def _text(report: dict[str, Any]) -> str:
         libraries,
         *_table(f"A call: {options['rounds']} rounds of {options['calls']} calls each", report["calls"]),
         *_table(f"An import: {options['imports']} fresh interpreters each", report["imports"]),
+        *_table(f"The time of a round by its {options['load']} calls, {CONNECTIONS} connections", report["load"]),
+        *_table("How long a caller waits there", report["waits"]),
         "",
         f"{'Goals':52}{'at most':>9}{'median':>9}",
     ]

@@ -92,4 +92,6 @@ GOALS = (
     Goal("Client.balance", "HTTPConnectionPool.urlopen", 1.25),
     Goal("Client.balance", "requests.Session", 0.5),
     Goal("mspace_legacy", "the three dependencies", 1.5),
+    Goal("gateway", "emulator", 2.0),
+    Goal("gateway, p99", "gateway, median", 10.0),
 )

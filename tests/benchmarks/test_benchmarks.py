@@ -17,11 +17,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.benchmarks.contenders import CALLS, GOALS, IMPORTS, Call
+from tests.benchmarks.load import CONNECTIONS, time_load
 from tests.benchmarks.measure import ratio, time_calls, time_imports
 from tests.benchmarks.server import another_process
-from tests.servers import ScriptedServer
+from tests.servers import ScriptedServer, reply
 
 ROOT = Path(__file__).parents[2]
+LOAD = ("emulator", "gateway")
+WAITS = ("emulator, median", "emulator, p99", "gateway, median", "gateway, p99")
 REQUEST_LINE = "GET /mspaceservice/wr/sms/balance/username=bench/password=s3cret HTTP/1.1"
 
 
@@ -87,6 +90,21 @@ def test_the_server_answers_each_head_once_and_ends() -> None:
         socket.create_connection(address, 5)
 
 
+def test_the_load_is_as_many_calls_as_it_says_over_connections_that_are_kept(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"1000")]
+    load = time_load({"it": scripted.url}, rounds=2, calls=70)
+    # A round to warm up, then those that count.
+    assert len(scripted.requests) == 3 * 70
+    assert scripted.connections == CONNECTIONS == 32
+    assert {name: len(values) for name, values in (load.seconds | load.waits).items()} == {
+        "it": 2, "it, median": 2, "it, p99": 2
+    }  # fmt: skip
+    assert all(one <= other for one, other in zip(load.waits["it, median"], load.waits["it, p99"], strict=True))
+    scripted.script = [reply(b"Error 100: Authentication Failure")]
+    with pytest.raises(RuntimeError, match="not a balance"):
+        time_load({"it": scripted.url}, rounds=1, calls=1)
+
+
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
     command = [sys.executable, "-m", "tests.benchmarks", *options]
@@ -94,14 +112,16 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_report_for_programs() -> None:
-    done = run("--rounds", "3", "--calls", "2", "--imports", "1", "--json")
+    done = run("--rounds", "3", "--calls", "2", "--imports", "1", "--load", "70", "--load-rounds", "2", "--json")
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
-    assert report["options"] == {"rounds": 3, "calls": 2, "imports": 1, "json": True}
+    assert report["options"] == {
+        "rounds": 3, "calls": 2, "imports": 1, "load": 70, "load_rounds": 2, "json": True
+    }  # fmt: skip
     assert report["machine"]["cpus"] == os.cpu_count()
     assert report["machine"]["python"].endswith(sys.version.split()[0])
     assert {"urllib3", "requests", "httpx"} <= report["machine"]["libraries"].keys()
-    for rows, contenders in (("calls", CALLS), ("imports", IMPORTS)):
+    for rows, contenders in (("calls", CALLS), ("imports", IMPORTS), ("load", LOAD), ("waits", WAITS)):
         assert [row["name"] for row in report[rows]] == list(contenders)
         assert report[rows][0]["ratio"] == {"median": 1, "least": 1, "most": 1}
         for row in report[rows]:
@@ -114,18 +134,21 @@ def test_the_report_for_programs() -> None:
         ("Client.balance", "HTTPConnectionPool.urlopen", 1.25),
         ("Client.balance", "requests.Session", 0.5),
         ("mspace_legacy", "the three dependencies", 1.5),
+        # Half the calls per second is twice the time.
+        ("gateway", "emulator", 2.0),
+        ("gateway, p99", "gateway, median", 10.0),
     ]
     for goal in report["goals"]:
         assert goal["met"] == (goal["ratio"]["median"] <= goal["at_most"])
 
 
 def test_the_report_for_people() -> None:
-    done = run("--rounds", "1", "--calls", "1", "--imports", "1")
+    done = run("--rounds", "1", "--calls", "1", "--imports", "1", "--load", "10", "--load-rounds", "1")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert f"{os.cpu_count()} CPUs" in lines[0]
     assert "urllib3 2." in lines[1]
-    for name in (*CALLS, *IMPORTS):
+    for name in (*CALLS, *IMPORTS, *LOAD, *WAITS):
         assert any(line.startswith(f"{name} ") for line in lines)
     for goal in GOALS:
         (line,) = [line for line in lines if line.startswith(f"{goal.contender} / {goal.baseline} ")]

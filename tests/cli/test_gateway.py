@@ -24,7 +24,7 @@ from mspace_legacy.emulator import Emulator
 from mspace_legacy.migration import Verifier
 from mspace_legacy.secrets import Secret
 from mspace_legacy.server import Server
-from tests.cli.process import Terminal, environment, run, start
+from tests.cli.process import Terminal, environment, start
 from tests.migration.stores import write_demo_store
 from tests.migration.test_gateway import PATH, REST, Upstream
 from tests.test_server import everything
@@ -321,9 +321,7 @@ def test_a_password_is_asked_for_twice_without_showing_it() -> None:
     ("entries", "told"),
     [
         ([PASSWORD, PASSWORD + "x"], "the two passwords differ"),
-        ([PASSWORD, ""], "the two passwords differ"),
         ([""], "no password was entered"),
-        ([PASSWORD, "\x04"], "no password was entered"),
     ],
 )
 def test_what_is_entered_wrong_makes_no_verifier(entries: list[str], told: str) -> None:
@@ -337,8 +335,9 @@ def test_what_is_entered_wrong_makes_no_verifier(entries: list[str], told: str) 
     assert PASSWORD not in terminal.screen
 
 
-def test_without_a_terminal_it_says_how_to_give_the_password() -> None:
-    ended = run("verifier", stdin=f"{PASSWORD}\n{PASSWORD}\n".encode())
-    assert (ended.code, ended.out) == (2, "")
-    assert "--password-file" in ended.err
-    assert "MSPACE_PASSWORD" in ended.err
+def test_without_a_terminal_it_says_how_to_give_the_password(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verifier"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--password-file" in err
+    assert "MSPACE_PASSWORD" in err
