@@ -40,6 +40,8 @@ __all__ = ["Server"]
 _log = logging.getLogger("mspace_legacy.server")
 
 _MAX_REQUEST = 1 << 20
+_MOST_CONNECTIONS = 500
+"""Open at once, idle ones among them; whoever comes after that waits. Many systems let a process have 1,024 files."""
 _CHANNEL = "mspace_legacy.channel"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER on, with no time to linger: closing sends a reset."""
@@ -154,6 +156,7 @@ class Server:
             threads=threads,
             ident=None,
             max_request_body_size=_MAX_REQUEST,
+            connection_limit=_MOST_CONNECTIONS,
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=False,
         )

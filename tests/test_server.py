@@ -576,6 +576,13 @@ def test_thirty_two_threads_are_answered_each_with_its_own(transport: Scripted) 
     assert len(transport.requests) == 32 * 20
 
 
+def test_two_hundred_idle_connections_keep_nobody_waiting(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(connect(server))
+        assert ask(server) == (200, b"50")
+
+
 def test_the_emulator_behind_it_answers(emulator: Emulator, emulator_url: str) -> None:
     host, _, port = emulator_url.removeprefix("http://").partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
