@@ -39,9 +39,7 @@ _at_once = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Verifier:
-    """What tells a right password from a wrong one without holding it: scrypt (RFC 7914) under a random salt.
-
-    It is that of the password's SHA-256, as scrypt takes a text and the same with NULs behind it for one (RFC 2104).
+    """What tells a right password from a wrong one without holding it: its scrypt (RFC 7914) under a random salt.
 
     As text, which is what a store's file holds: `scrypt$16384$8$1$<salt>$<digest>`, N, r and p in decimals, the rest
     in base64.
@@ -117,8 +115,7 @@ def _parsed(text: str) -> Verifier | str:
 
 def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int, length: int = _DIGEST) -> bytes:
     with _at_once:
-        hashed = hashlib.sha256(_bytes(password)).digest()
-        return hashlib.scrypt(hashed, salt=salt, n=n, r=r, p=p, maxmem=_MOST_MEMORY * 2, dklen=length)
+        return hashlib.scrypt(_bytes(password), salt=salt, n=n, r=r, p=p, maxmem=_MOST_MEMORY * 2, dklen=length)
 
 
 def _bytes(password: Secret) -> bytes:

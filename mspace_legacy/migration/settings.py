@@ -81,7 +81,8 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
         try:
             values[key] = _value(kinds[key], value)
         except InvalidInput as error:
-            raise InvalidInput(f"{place}: {key}: {error}") from None
+            told = str(error).removeprefix(f"{key}: ")
+            raise InvalidInput(f"{place}: {key}: {told}") from None
     if not values.get("accounts"):
         raise InvalidInput(f"{place}: accounts is missing: the path of the account store's file")
     values["accounts"] = os.fspath(Path(path).parent / values["accounts"])

@@ -15,8 +15,7 @@ __all__ = ["cheap_verifier", "demo_store", "write_demo_store"]
 def cheap_verifier(password: Secret) -> Verifier:
     """With the least cost that scrypt has."""
     salt = b"salt" * 4
-    hashed = hashlib.sha256(password.reveal().encode()).digest()
-    return Verifier(2, 1, 1, salt, hashlib.scrypt(hashed, salt=salt, n=2, r=1, p=1, dklen=32))
+    return Verifier(2, 1, 1, salt, hashlib.scrypt(password.reveal().encode(), salt=salt, n=2, r=1, p=1, dklen=32))
 
 
 def demo_store() -> AccountStore:
