@@ -40,7 +40,7 @@ _EPILOG = """\b
 Exit codes:
   0    done
   1    failure: the service refused, no connection, some recipients rejected,
-       or you answered no
+       you answered no, scan has findings, or parity shows differences
   2    wrong usage; nothing was sent
   3    outcome unknown: the service may have acted, for one recipient at least
   130  interrupted; whether the service may have acted is said
