@@ -35,7 +35,7 @@ except ModuleNotFoundError as missing:
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-__all__ = ["Server"]
+__all__ = ["Server", "listening"]
 
 _log = logging.getLogger("mspace_legacy.server")
 
@@ -133,6 +133,7 @@ class Server:
     :param host: 127.0.0.1 by default. A wider address serves whoever reaches it, without TLS.
     :param port: 0 lets the system choose one; `port` and `url` tell which.
     :param threads: how many requests are answered at once.
+    :param listener: a socket that listens already, in place of `host` and `port`; several processes may share it.
     :param liberal: take a request's target with bare spaces, or with bytes beyond ASCII, as programs send them that
         encode nothing. They arrive percent-encoded.
     :raises InvalidInput: the address can't be listened on.
@@ -145,6 +146,7 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         threads: int = 8,
+        listener: socket.socket | None = None,
         liberal: bool = False,
     ) -> None:
         self._transport = transport
@@ -152,7 +154,7 @@ class Server:
         server: Any = create_server(
             self._application,
             map=self._map,
-            sockets=[_listener(host, port)],
+            sockets=[listener or listening(host, port)],
             threads=threads,
             ident=None,
             max_request_body_size=_MAX_REQUEST,
@@ -167,7 +169,7 @@ class Server:
         self._ending = threading.RLock()
         self._ended = False
         self._thread: threading.Thread | None = None
-        self.host: str = host
+        self.host: str = host if listener is None else listener.getsockname()[0]
         self.port: int = int(server.effective_port)
 
     @property
@@ -237,7 +239,11 @@ class Server:
         return _start(environ, start_response, response, cut=False)
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    :raises InvalidInput: the address can't be listened on.
+    """
     try:
         if not 0 <= port <= 65535:
             raise OverflowError("a port is a number from 0 to 65535")

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -102,6 +103,12 @@ class ScriptedServer:
     def wait(self, seconds: float) -> None:
         """Sleep, but no longer than the server lives."""
         self._stopped.wait(seconds)
+
+    def wait_for_requests(self, count: int, seconds: float = 10.0) -> None:
+        """Wait until `count` requests have been read, `seconds` at most."""
+        end = time.monotonic() + seconds
+        while len(self.requests) < count and time.monotonic() < end:
+            time.sleep(0.01)
 
     def stall(self, seconds: float = 60.0) -> Answer:
         """No reply for so long, then the connection is closed."""

@@ -3,8 +3,8 @@
 Exit codes of every command:
 
 - 0: done
-- 1: failure: the service refused, there was no connection, some recipients were rejected, the answer was no, `scan` has
-  findings, or `parity` shows differences
+- 1: failure: the service refused, there was no connection, some recipients were rejected, the answer was no, `scan`
+  has findings, or `parity` shows differences
 - 2: wrong usage; nothing was sent
 - 3: outcome unknown: the service may have acted, for one recipient at least
 - 130: interrupted; where the service may have acted by then, the message says so

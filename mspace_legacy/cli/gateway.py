@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import click
 
 from mspace_legacy.cli import DONE
 from mspace_legacy.cli.output import json_option, plain, show, show_json
-from mspace_legacy.cli.serving import stopped_by_signals
+from mspace_legacy.cli.serving import in_processes, processors, stopped_by_signals
 from mspace_legacy.cli.settings import secret
 from mspace_legacy.errors import InvalidInput
-from mspace_legacy.migration.accounts import Verifier
+from mspace_legacy.migration.accounts import AccountStore, Verifier
 from mspace_legacy.migration.gateway import Gateway, Metrics
 from mspace_legacy.migration.settings import Settings, load_settings
-from mspace_legacy.server import Server
+from mspace_legacy.server import Server, listening
 from mspace_legacy.wire import legacy
 
 __all__ = ["gateway", "verifier"]
@@ -38,31 +44,47 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
     SIGTERM stop it once the calls under way are answered, with exit code 0. The access log goes to standard error.
     """
     settings = load_settings(config_file)
+    settings = replace(
+        settings,
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+    )
     _log_to_stderr()
-    served = Gateway(settings, metrics=_metrics())
-    try:
-        if not check:
-            _serve(served, settings, config_file, host, port, as_json=as_json)
-        elif as_json:
-            show_json({"routes": str(settings.routes), "usernames": list(served.usernames)})
+    # Read here too, so that what is wrong with it is told once, and before anything is served.
+    usernames = AccountStore.load(settings.accounts).usernames
+    if check:
+        if as_json:
+            show_json({"routes": str(settings.routes), "usernames": list(usernames)})
         else:
             show(f"routes    {settings.routes}")
-            show(f"accounts  {', '.join(served.usernames)}")
-    finally:
-        served.close()
+            show(f"accounts  {', '.join(usernames)}")
+        return DONE
+    workers = settings.workers or processors()
+    with listening(settings.host, settings.port) as listener, _shared_counts(workers):
+
+        def tell() -> None:
+            _tell(settings, listener.getsockname(), as_json=as_json)
+
+        if workers == 1:
+            _serve(settings, config_file, listener, tell)
+        else:
+            in_processes(workers, listener, lambda: _serve(settings, config_file, listener, lambda: None), tell)
     return DONE
 
 
-def _serve(
-    served: Gateway, settings: Settings, config_file: str, host: str | None, port: int | None, *, as_json: bool
-) -> None:
-    server = Server(
-        served,
-        host=settings.host if host is None else host,
-        port=settings.port if port is None else port,
-        threads=settings.threads,
-        liberal=True,
-    )
+def _tell(settings: Settings, address: tuple[str, int], *, as_json: bool) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    main_url = legacy.base_url(f"http://{host}:{address[1]}")
+    if as_json:
+        show_json({"main_url": main_url, "routes": str(settings.routes)})
+    else:
+        show(f"main_url  {main_url}")
+        show(f"routes    {settings.routes}")
+
+
+def _serve(settings: Settings, config_file: str, listener: socket.socket, tell: Callable[[], None]) -> None:
+    served = Gateway(settings, metrics=_metrics())
+    server = Server(served, listener=listener, threads=settings.threads, liberal=True)
 
     def reload() -> None:
         try:
@@ -72,15 +94,24 @@ def _serve(
         else:
             _log.info("routes and accounts were read again")
 
-    with stopped_by_signals(server, on_hangup=reload):
-        main_url = legacy.base_url(server.url)
-        if as_json:
-            show_json({"main_url": main_url, "routes": str(settings.routes)})
-        else:
-            show(f"main_url  {main_url}")
-            show(f"routes    {settings.routes}")
-        # A call under way may take as long as the API behind it may.
-        server.serve(grace=settings.connect_timeout + settings.reply_timeout + 5)
+    try:
+        with stopped_by_signals(server, on_hangup=reload):
+            tell()
+            # A call under way may take as long as the API behind it may.
+            server.serve(grace=settings.connect_timeout + settings.reply_timeout + 5)
+    finally:
+        served.close()
+
+
+@contextmanager
+def _shared_counts(workers: int) -> Iterator[None]:
+    """Where Prometheus' library keeps the counts of several processes, before it is imported."""
+    if workers == 1:
+        yield
+        return
+    with TemporaryDirectory(prefix="mspace-legacy-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def _log_to_stderr() -> None:

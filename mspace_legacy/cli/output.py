@@ -58,6 +58,8 @@ def never_fail_to_encode() -> None:
 
 def plain(text: str) -> str:
     """`text` on one line, with what a terminal would act on, such as ESC or a newline, escaped as Python does."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text

@@ -72,8 +72,12 @@ class Metrics(Protocol):
         """Count one."""
         ...
 
-    def page(self, comparisons: Comparisons) -> Response:
-        """All of them, with the counts of comparisons."""
+    def compared(self, operation: str, result: str) -> None:
+        """Count a comparison; see `Comparisons`."""
+        ...
+
+    def page(self) -> Response:
+        """All of the counts."""
         ...
 
 
@@ -112,7 +116,7 @@ class Gateway:
         self._trusted = [ipaddress.ip_network(network) for network in settings.trusted_proxies]
         self._metrics = metrics
         self._brake = _Brake(most_waiting=max(1, settings.threads // 4))
-        self.comparisons = comparisons or Comparisons()
+        self.comparisons = comparisons or Comparisons(on_count=metrics.compared if metrics else None)
         self._behind = self._made(settings)
 
     def _made(self, settings: Settings) -> tuple[AccountStore, Router]:
@@ -149,7 +153,7 @@ class Gateway:
         if path == "/healthz":
             return answer(200, "text", "ok\n")
         if path == "/metrics" and self._metrics:
-            return self._metrics.page(self.comparisons)
+            return self._metrics.page()
         began = time.perf_counter()
         request_id, address = self._origin(request)
         told = self._answer(request, request_id, address)
@@ -170,6 +174,7 @@ class Gateway:
 
     def close(self) -> None:
         """Wait for the comparisons under way, within bounds, and close the transport below."""
+        self.comparisons.close()
         self._behind[1].close()
 
     def _origin(self, request: Request) -> tuple[str, str]:

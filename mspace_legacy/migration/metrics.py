@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from mspace_legacy.migration.gateway import Exchange
-from mspace_legacy.migration.shadow import Comparisons
 from mspace_legacy.wire.http import Response
 
 __all__ = ["PrometheusMetrics"]
@@ -41,6 +39,12 @@ class PrometheusMetrics:
             ("operation", "route"),
             registry=self._registry,
         )
+        self._comparisons = Counter(
+            "mspace_gateway_comparisons",
+            "Reads that both APIs were asked.",
+            ("operation", "result"),
+            registry=self._registry,
+        )
 
     def observe(self, exchange: Exchange) -> None:
         """Count one."""
@@ -49,27 +53,15 @@ class PrometheusMetrics:
         if exchange.refused != "-":
             self._refused.labels(exchange.refused).inc()
 
-    def page(self, comparisons: Comparisons) -> Response:
-        """All of them in Prometheus' text format, with the counts of comparisons."""
-        compared = CounterMetricFamily(
-            "mspace_gateway_comparisons",
-            "Reads that both APIs were asked.",
-            labels=("operation", "result"),
-        )
-        for operation, count in comparisons.counts.items():
-            for result, number in count._asdict().items():
-                compared.add_metric((operation, result), number)
-        counts = CollectorRegistry()
-        counts.register(_Once(compared))
-        body = generate_latest(self._registry) + generate_latest(counts)
-        return Response(200, body, (("Content-Type", CONTENT_TYPE_LATEST),))
+    def compared(self, operation: str, result: str) -> None:
+        """Count a comparison."""
+        self._comparisons.labels(operation, result).inc()
 
-
-class _Once(Collector):
-    """A family that is made anew for each page."""
-
-    def __init__(self, family: Metric) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Metric]:
-        yield self._family
+    def page(self) -> Response:
+        """All of the counts in Prometheus' text format."""
+        registry = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            # The library keeps the counts of several processes in files there.
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return Response(200, generate_latest(registry), (("Content-Type", CONTENT_TYPE_LATEST),))

@@ -26,7 +26,8 @@ class Settings:
     :param main_url: where the legacy API lives; not needed once every route is `v2`.
     :param base_url: where v2 lives; the vendor's by default.
     :param routes: which API answers which operation, as a text or a table; all `legacy` by default.
-    :param threads: how many requests are answered at once.
+    :param workers: how many processes answer; 0 for as many as there are processors.
+    :param threads: how many requests each of them answers at once.
     :param connect_timeout: seconds, for reaching either API.
     :param reply_timeout: seconds, for the whole of its reply.
     :param trusted_proxies: addresses or networks of proxies, whose X-Forwarded-For and X-Request-Id are believed.
@@ -39,6 +40,7 @@ class Settings:
     routes: Routes = field(default_factory=lambda: Routes({}))
     host: str = "127.0.0.1"
     port: int = 8080
+    workers: int = 0
     threads: int = 32
     connect_timeout: float = DEFAULT_TIMEOUT[0]
     reply_timeout: float = DEFAULT_TIMEOUT[1]
@@ -54,6 +56,8 @@ class Settings:
             raise InvalidInput(f"port is {self.port}: a number from 0 to 65535")
         if self.threads < 1:
             raise InvalidInput(f"threads is {self.threads}: 1 is the least")
+        if self.workers < 0:
+            raise InvalidInput(f"workers is {self.workers}: 0 for as many as there are processors, or a number")
         for name in ("connect_timeout", "reply_timeout"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InvalidInput(f"{name} is {getattr(self, name)}: seconds, more than 0")

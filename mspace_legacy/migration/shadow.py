@@ -158,6 +158,7 @@ class Comparisons:
     :param on_comparison: called with each, from another thread than the call's.
     :param normalise: gives the fields to compare in place of those that an operation's answer has.
     :param ignore: names of fields that don't count; that of a record's field without its account.
+    :param on_count: called for each with its operation and what it counts as: `equal`, `different` or `dropped`.
     :param threads: how many reads are under way at once, at most.
     :param most_waiting: how many wait for that; more are dropped, and counted.
     """
@@ -168,6 +169,7 @@ class Comparisons:
         *,
         normalise: Callable[[str, Fields], Fields] = same_spelling,
         ignore: Collection[str] = BOUND_TO_DIFFER,
+        on_count: Callable[[str, str], object] | None = None,
         threads: int = 2,
         most_waiting: int = 100,
     ) -> None:
@@ -175,6 +177,7 @@ class Comparisons:
             if value < 1:
                 raise InvalidInput(f"{name} is {value}: 1 is the least")
         self._on_comparison = on_comparison
+        self._on_count = on_count
         self._normalise = normalise
         if isinstance(ignore, str):
             raise WrongType(f"ignore is the text {ignore!r}: give a collection of names, such as {{{ignore!r}}}")
@@ -234,6 +237,8 @@ class Comparisons:
         with self._changed:
             count = self._counts.get(operation, Count())
             self._counts[operation] = count._replace(**{what: getattr(count, what) + 1})
+        if self._on_count:
+            self._on_count(operation, what)
 
     def later(self, operation: str, work: Callable[[], object]) -> None:
         """Do `work`, which compares answers of `operation`, in a thread of this object; drop it if too many wait."""

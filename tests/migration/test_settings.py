@@ -34,6 +34,7 @@ def test_every_key(tmp_path: Path) -> None:
         routes = "balance=v2, subusers=shadow, sendtext=canary:5, *=legacy"
         host = "::1"
         port = 0
+        workers = 3
         threads = 4
         connect_timeout = 1
         reply_timeout = 2.5
@@ -42,7 +43,7 @@ def test_every_key(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, text))
     assert settings.accounts == "/etc/gateway/accounts.toml"
     assert str(settings.routes["sendtext"]) == "canary:5"
-    assert (settings.host, settings.port, settings.threads) == ("::1", 0, 4)
+    assert (settings.host, settings.port, settings.workers, settings.threads) == ("::1", 0, 3, 4)
     assert (settings.connect_timeout, settings.reply_timeout) == (1.0, 2.5)
     assert settings.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")
     assert all(field.name in text for field in fields(Settings)), "a key that this test does not know"
