@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import urllib3
 
 from mspace_legacy import MSpaceClient
 from mspace_legacy.cli import main
@@ -341,3 +342,47 @@ def test_without_a_terminal_it_says_how_to_give_the_password(capsys: pytest.Capt
     assert out == ""
     assert "--password-file" in err
     assert "MSPACE_PASSWORD" in err
+
+
+def children_of(process: subprocess.Popen[str]) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells children by /proc")
+
+
+@needs_proc
+def test_a_process_that_dies_is_put_back_and_all_are_counted_together(
+    upstream: tuple[Upstream, str], tmp_path: Path
+) -> None:
+    with running(config(tmp_path, upstream[1], "workers = 2")) as (process, main_url):
+
+        def call(times: int) -> None:
+            for _ in range(times):
+                with MSpaceClient(main_url) as client:
+                    assert client.getBalance("demo", PASSWORD) == "1000"
+
+        call(10)
+        victim, other = children_of(process)
+        os.kill(victim, signal.SIGKILL)
+        wait_for(process, f"process {victim} ended, another takes its place")
+        call(10)
+        url = main_url.removesuffix(PATH)
+        while len(children_of(process)) < 2:
+            time.sleep(0.05)
+        assert other in children_of(process)
+        for _ in range(5):
+            counted = b'mspace_gateway_requests_total{operation="balance",route="v2",status="200"} 20.0'
+            assert counted in urllib3.request("GET", f"{url}/metrics").data
+
+
+@needs_proc
+def test_no_process_outlives_the_first(upstream: tuple[Upstream, str], tmp_path: Path) -> None:
+    with running(config(tmp_path, upstream[1], "workers = 2")) as (process, main_url):
+        with MSpaceClient(main_url) as client:
+            client.getBalance("demo", PASSWORD)
+        process.kill()
+        # Both hold its standard error.
+        rest_of(process)
+        with pytest.raises(ConnectionRefusedError):
+            connect(main_url)
