@@ -14,13 +14,18 @@
     │       ├── HeaderValueException
     │       └── MessageBodyProviderNotFoundException   (also a WrongType: nothing was sent)
     ├── ReplyError                         a reply came that can't be understood; it keeps the body
+    ├── ProtocolError                      octets came over SMPP that are no PDU
     ├── ServiceError                       the service told a failure, in words or by status
     │   ├── AuthenticationError
     │   ├── InsufficientBalance
     │   ├── InvalidSenderId
+    │   ├── InvalidRecipient
     │   ├── NotAuthorized
     │   ├── ContactProvider
     │   ├── TopUpFailed
+    │   ├── Throttled
+    │   ├── QueueFull
+    │   ├── WrongBindState
     │   ├── ServerError
     │   └── UnrecognisedFailure            in words that are not documented (also a ReplyError)
     ├── WebApplicationException            a status that is not 2xx, on the jar surface
@@ -56,6 +61,7 @@ __all__ = [
     "InsufficientBalance",
     "InternalServerErrorException",
     "InvalidInput",
+    "InvalidRecipient",
     "InvalidSenderId",
     "MSpaceError",
     "MessageBodyProviderNotFoundException",
@@ -68,6 +74,8 @@ __all__ = [
     "NotSupportedException",
     "OutcomeUnknown",
     "ProcessingException",
+    "ProtocolError",
+    "QueueFull",
     "RedirectionException",
     "ReplyError",
     "ReplyLost",
@@ -76,12 +84,14 @@ __all__ = [
     "ServerErrorException",
     "ServiceError",
     "ServiceUnavailableException",
+    "Throttled",
     "TopUpFailed",
     "TransportError",
     "TransportFault",
     "UnrecognisedFailure",
     "Unsupported",
     "WebApplicationException",
+    "WrongBindState",
     "WrongType",
     "outcome_unknown",
 ]
@@ -169,11 +179,41 @@ class ReplyError(MSpaceError):
         self.status = status
 
 
+class ProtocolError(MSpaceError):
+    """Octets that are no PDU of SMPP 3.4; the message never holds what they say.
+
+    `command_status` is what the standard has for it, for the answer (section 5.1.3), 0x08 being ESME_RSYSERR.
+    `command_id` and `sequence_number` are those of the PDU at fault, 0 where they are not known. `length` is how many
+    octets it takes: reading goes on after them. It is 0 where the length itself is at fault; then `stream_lost` is
+    true, as nobody can know where the next PDU begins: answer, and close the connection.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        command_status: int = 0x08,
+        command_id: int = 0,
+        sequence_number: int = 0,
+        length: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.command_status = command_status
+        self.command_id = command_id
+        self.sequence_number = sequence_number
+        self.length = length
+
+    @property
+    def stream_lost(self) -> bool:
+        """Whether nothing that follows on the same connection can be read."""
+        return self.length == 0
+
+
 class ServiceError(MSpaceError):
     """The service told that it did not do what was asked.
 
-    `text` is what it said, with secrets masked; `status` the HTTP status. Raised as it is where the words are
-    none of the documented ones.
+    `text` is what it said, with secrets masked; `status` the HTTP status. Over SMPP they are the standard's name of
+    the command_status, and its number. Raised as it is where the words are none of the documented ones.
     """
 
     def __init__(self, message: str, *, text: str = "", status: int = 0) -> None:
@@ -183,7 +223,7 @@ class ServiceError(MSpaceError):
 
 
 class AuthenticationError(ServiceError):
-    """Wrong user name, password or API key (`Authentication failure`, `Athentication failure`)."""
+    """Wrong user name, password or API key (`Authentication failure`, `ESME_RINVPASWD`)."""
 
 
 class InsufficientBalance(ServiceError):
@@ -191,7 +231,23 @@ class InsufficientBalance(ServiceError):
 
 
 class InvalidSenderId(ServiceError):
-    """The sender id is not registered for this account (`Invalid sender ID`)."""
+    """The sender id is not registered for this account (`Invalid sender ID`, `ESME_RINVSRCADR`)."""
+
+
+class InvalidRecipient(ServiceError):
+    """The recipient's number is not taken (`ESME_RINVDSTADR`)."""
+
+
+class Throttled(ServiceError):
+    """Too many messages at once, for too long (`ESME_RTHROTTLED`); it was not taken."""
+
+
+class QueueFull(ServiceError):
+    """The service's queue was full, for too long (`ESME_RMSGQFUL`); it was not taken."""
+
+
+class WrongBindState(ServiceError):
+    """The bind does not allow it, or there is one already (`ESME_RINVBNDSTS`, `ESME_RALYBND`)."""
 
 
 class NotAuthorized(ServiceError):

@@ -17,6 +17,7 @@ from mspace_legacy.errors import (
     MSpaceError,
     OutcomeUnknown,
     ProcessingException,
+    ProtocolError,
     ReplyError,
     ReplyLost,
     RequestError,
@@ -123,6 +124,7 @@ def filled(kind: type[MSpaceError]) -> MSpaceError:
     error = kind("what went wrong")
     for name, value in {
         "status": 418, "text": "the words", "body": "the body", "fault": "reset", "operation": "sendtext",
+        "command_status": 2, "command_id": 4, "sequence_number": 7, "length": 16,
     }.items():  # fmt: skip
         if hasattr(error, name):
             setattr(error, name, value)
@@ -131,7 +133,10 @@ def filled(kind: type[MSpaceError]) -> MSpaceError:
 
 
 def attributes(error: MSpaceError) -> dict[str, Any]:
-    names = ("status", "text", "body", "fault", "operation", "result", "args", "__notes__")
+    names = (
+        "status", "text", "body", "fault", "operation", "command_status", "command_id", "sequence_number", "length",
+        "result", "args", "__notes__",
+    )  # fmt: skip
     return {name: getattr(error, name, None) for name in names}
 
 
@@ -227,6 +232,8 @@ def test_what_each_keeps() -> None:
     told = UnrecognisedFailure("x", text="t", body="b", status=418)
     assert (told.text, told.body, told.status, str(told)) == ("t", "b", 418, "x")
     assert (InsufficientBalance("x", text="t", status=200).text, InsufficientBalance("x").status) == ("t", 0)
+    assert (ProtocolError("x").length, ProtocolError("x").stream_lost) == (0, True)
+    assert not ProtocolError("x", length=16).stream_lost
     assert (TransportError("x").fault, TransportError("x", fault="tls").fault) == ("broken", "tls")
     assert WebApplicationException("x").getResponse() is None
     assert MSpaceError("x").result is None

@@ -896,7 +896,8 @@ def test_an_encoding_that_xml_names_does_no_harm(encoding: str) -> None:
 def test_every_class_that_words_can_tell_is_reached() -> None:
     reached = {kind for _, kind in WORDS} | {UnrecognisedFailure}
     services = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ServiceError)]
-    assert reached == set(services) - {ServiceError}
+    of_smpp = {errors.InvalidRecipient, errors.Throttled, errors.QueueFull, errors.WrongBindState}
+    assert reached == set(services) - {ServiceError} - of_smpp
 
 
 def test_a_login_and_a_balance_are_never_unknown() -> None:

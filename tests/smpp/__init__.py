@@ -1,0 +1,1 @@
+"""Tests of mspace_legacy.smpp."""
