@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mspace_legacy.errors import InvalidInput, WrongType
 
-__all__ = ["normalise", "recipients"]
+__all__ = ["normalise", "recipients", "subscriber_number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,3 +207,11 @@ def _count(digits: str) -> str:
 def _bad(number: str, reason: str) -> InvalidInput:
     more = "..." if len(number) > _SHOWN_CHARACTERS else ""
     return InvalidInput(f"{number[:_SHOWN_CHARACTERS]!r}{more} {reason}")
+
+
+def subscriber_number(number: str) -> str:
+    """What the forms of one number have in common: the nine digits behind the country code or the trunk prefix.
+
+    Both Kenya and Uganda have nine. What is no such number stays as it is.
+    """
+    return re.sub(r"\D", "", number)[-9:] or number.strip()

@@ -8,7 +8,6 @@ be told in that API's words is told by an HTTP status, never by a body that a ca
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -25,6 +24,7 @@ from mspace_legacy.errors import (
 )
 from mspace_legacy.migration.accounts import AccountStore
 from mspace_legacy.models import Balance, Call, Login, SendText, SentMessage
+from mspace_legacy.msisdn import subscriber_number
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.dialect import check_not_empty, error_page, malformed
@@ -128,9 +128,4 @@ def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
 def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]:
     """What the two forms of a number have in common: the one asked for, and the one that the reply names."""
     as_asked = {message.recipient for message in messages} <= {"", *map(str.strip, call.recipients)}
-    return str.strip if as_asked else _subscriber_number
-
-
-def _subscriber_number(number: str) -> str:
-    """The nine digits behind the country code or the trunk prefix, which both Kenya and Uganda have."""
-    return re.sub(r"\D", "", number)[-9:] or number.strip()
+    return str.strip if as_asked else subscriber_number

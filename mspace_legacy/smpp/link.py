@@ -1,0 +1,711 @@
+"""A bind that is kept: the connection, the session on it, and who reads and writes; bound again when it is lost.
+
+A message that was handed to the connection and not answered is an `OutcomeUnknown`; one of which no octet was is sent
+when there is a connection again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import math
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import tenacity
+
+from mspace_legacy import errors
+from mspace_legacy.errors import (
+    ClosedError,
+    InvalidInput,
+    MSpaceError,
+    NotSent,
+    OutcomeUnknown,
+    ReplyLost,
+    ServiceError,
+    TransportFault,
+    WrongType,
+    outcome_unknown,
+)
+from mspace_legacy.smpp.deliveries import Deliveries, SubmittedMessage
+from mspace_legacy.smpp.pdu import (
+    BindReceiver,
+    BindTransmitter,
+    CommandStatus,
+    DeliverSm,
+    Pdu,
+    SubmitSmResp,
+    encode,
+    status_name,
+)
+from mspace_legacy.smpp.session import Answered, Bound, Chunk, Ended, Incoming, Session, Stray, Unanswered
+from mspace_legacy.transport.network import Timeout, checked_timeout
+
+__all__ = ["Link", "Sending", "refusal"]
+
+_log = logging.getLogger("mspace_legacy.smpp")
+
+_SLOW_DOWN = (CommandStatus.ESME_RTHROTTLED, CommandStatus.ESME_RMSGQFUL)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 15.0
+"""Seconds after which a throttled message is offered again; doubled each time."""
+
+_FIRST_RETRY, _LONGEST_RETRY = 0.2, 30.0
+"""Seconds before connecting again; doubled each time."""
+
+_MOST_PENDING = 10_000
+"""Parts that wait for the window before `offer` waits too."""
+
+_LENT = 0.02
+"""Seconds without a thread in `attend`, after which the link's own thread reads again."""
+
+_LONGEST_UNBIND = 5.0
+"""Seconds that the answer to unbind may take."""
+
+_READ = 1 << 16
+_MOST_WRITTEN = 64
+"""PDUs in one write."""
+
+
+class Sending:
+    """A message on its way: its parts, and the future that tells what became of them."""
+
+    def __init__(self, message: SubmittedMessage, octets: list[bytes], deliveries: Deliveries | None) -> None:
+        self.future: Future[SubmittedMessage] = Future()
+        self._octets = octets
+        self._message = message
+        self._deliveries = deliveries
+        self._error: MSpaceError | None = None
+        self._ids: list[str | None] = [None] * len(octets)
+        self._left = len(octets)
+
+    def parts(self) -> list[_Part]:
+        """What is to be sent. It is not kept here, as a ring of references would be left to the collector."""
+        return [_Part(self, place, octets) for place, octets in enumerate(self._octets)]
+
+    def is_wanted(self) -> bool:
+        """Whether its next part is still to be sent: not when it was cancelled, nor after a part was refused."""
+        if self._error is not None or self.future.cancelled():
+            return False
+        return self.future.running() or self.future.set_running_or_notify_cancel()
+
+    def settle(self, part: _Part, message_id: str | None, error: MSpaceError | None) -> bool:
+        """Note what became of a part. Whether it was the last one: then `finish` is to be called, without a lock."""
+        self._ids[part.place] = message_id
+        if error is not None and (self._error is None or _gravity(error) > _gravity(self._error)):
+            self._error = error
+        self._left -= 1
+        return self._left == 0
+
+    def finish(self) -> None:
+        """Tell the deliveries and the future."""
+        sent = self._message
+        message = SubmittedMessage(sent.sender_id, sent.recipient, sent.message, tuple(self._ids))
+        if self._deliveries:
+            self._deliveries.add(message)
+        if not (self.future.running() or self.future.set_running_or_notify_cancel()):
+            return
+        if self._error is None:
+            self.future.set_result(message)
+            return
+        taken = len(self._ids) - self._ids.count(None)
+        if taken and isinstance(self._error, NotSent):
+            # To send it all again would not be safe.
+            self._error = _unknown(f"{taken} of {len(self._ids)} segments were taken, the others not sent", "closed")
+        vars(self._error)["message"] = message
+        self.future.set_exception(self._error)
+
+
+def _gravity(error: MSpaceError) -> int:
+    """Of what several parts met with, what is told of the whole: first that it may have been taken."""
+    return 2 if isinstance(error, OutcomeUnknown) else 0 if isinstance(error, NotSent) else 1
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """One submit_sm of a message. `begun` is set while an octet of it may have left, without an answer."""
+
+    sending: Sending
+    place: int
+    octets: bytes
+    begun: bool = False
+    throttled: ServiceError | None = None
+    throttled_since: float = 0.0
+
+
+class _Connection:
+    """One connection, and the session on it. Only `wait` and `wake` are for use without the link's lock."""
+
+    def __init__(self, connection: socket.socket, session: Session) -> None:
+        self.session = session
+        self.since = time.monotonic()
+        self.over = ""
+        """Why it is of no more use, once it is not."""
+        self.wakes_at = -math.inf
+        """When `wait` ends by itself, while somebody is in it or about to be."""
+        self._socket = connection
+        self._encrypted = isinstance(connection, ssl.SSLSocket)
+        self._outbox: deque[Chunk] = deque()
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        for end in (connection, self._wake_reader, self._wake_writer):
+            end.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(connection, selectors.EVENT_READ)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        self._waits_to_write = False
+
+    def close(self) -> None:
+        self._selector.close()
+        for end in (self._socket, self._wake_reader, self._wake_writer):
+            end.close()
+
+    def wake(self) -> None:
+        """End the `wait` of another thread."""
+        if self.wakes_at > -math.inf:
+            with contextlib.suppress(BlockingIOError):
+                self._wake_writer.send(b"\0")
+
+    def wait(self) -> None:
+        """Wait until there is something to read, or to write if that is waited for, or until `wakes_at`."""
+        seconds = self.wakes_at - time.monotonic()
+        for key, _ in self._selector.select(None if seconds == math.inf else max(0.0, seconds)):
+            if key.fileobj is self._wake_reader:
+                self._wake_reader.recv(_READ)
+
+    def read(self) -> bytes:
+        """What has come; sets `over` if nothing more will."""
+        self.wakes_at = -math.inf
+        try:
+            data = self._socket.recv(_READ)
+            if not data:
+                self.over = self.over or "the connection was closed"
+            elif isinstance(self._socket, ssl.SSLSocket):
+                # What was decrypted already does not wake anybody.
+                while waiting := self._socket.pending():
+                    data += self._socket.recv(waiting)
+            return data
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return b""
+        except OSError as error:
+            self.over = self.over or _diagnosis(error)[1]
+            return b""
+
+    def write(self) -> None:
+        """Write what the session has to say, as far as it is taken."""
+        self._outbox.extend(self.session.take())
+        while self._outbox and self._written():
+            pass
+        if self._waits_to_write != bool(self._outbox):
+            self._waits_to_write = not self._waits_to_write
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._waits_to_write else 0)
+            self._selector.modify(self._socket, events)
+            self.wake()
+
+    def _written(self) -> bool:
+        """Write once. A part counts as begun while it can't be known that nothing of it has left."""
+        chunks = list(itertools.islice(self._outbox, _MOST_WRITTEN))
+        fresh = [part for _, part in chunks if part is not None and not part.begun]
+        for part in fresh:
+            part.begun = True
+        try:
+            count = self._socket.send(b"".join(octets for octets, _ in chunks))
+        except OSError:
+            # A socket that fails has taken nothing, but TLS may have sent a part of what it has encrypted. If it
+            # fails for good, reading will say so.
+            if not self._encrypted:
+                for part in fresh:
+                    part.begun = False
+            return False
+        for octets, part in chunks:
+            if count >= len(octets):
+                self._outbox.popleft()
+            elif count > 0:
+                self._outbox[0] = Chunk(octets[count:], part)
+            elif part in fresh and not self._encrypted:
+                part.begun = False
+            count = max(0, count - len(octets))
+        return True
+
+
+class Link:
+    """A bind that is kept, and the thread that reads, writes and begins anew.
+
+    One lock guards all of it, and nobody waits while holding it: the socket does not block, and futures and handlers
+    are told without it. One thread at a time drives, that is waits for the socket and does what has come. Mostly it
+    is the link's own; while a thread waits in `attend`, it is that one, which saves two changes of threads.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        bind: BindTransmitter | BindReceiver,
+        *,
+        tls: ssl.SSLContext | bool | None,
+        timeout: Timeout,
+        enquire_after: float,
+        reconnect_for: float,
+        throttled_for: float = math.inf,
+        window: int = 1,
+        on_incoming: Callable[[Session, DeliverSm], None] | None = None,
+    ) -> None:
+        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+            raise InvalidInput(f"port is {port!r}: a whole number from 1 to 65535, such as 2775")
+        # What does not fit is told before anybody is bothered.
+        encode(bind)
+        self._address = (host, port)
+        self._bind = bind
+        self._tls = ssl.create_default_context() if tls is True else tls or None
+        self._connect_timeout, self._reply_timeout = checked_timeout(timeout)
+        self._enquire_after = _seconds("enquire_after", enquire_after)
+        self._reconnect_for = _seconds("reconnect_for", reconnect_for)
+        self._throttled_for = _seconds("throttled_for", throttled_for)
+        self._window = window
+        self._on_incoming = on_incoming
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._parked = threading.Condition(self._lock)
+        self._driver: threading.Thread | None = None
+        self._lent_until = -math.inf
+        self._pending: deque[_Part] = deque()
+        self._under_way: dict[_Part, None] = {}
+        self._settled: deque[Sending] = deque()
+        self._pause, self._paused_until = _FIRST_PAUSE, -math.inf
+        self._closing = False
+        self._unbinding = False
+        self._stop = threading.Event()
+        self._failures = 0
+        self._ended: MSpaceError | None = None
+        self._thread: threading.Thread | None = None
+        # Here, not in the thread, so that a wrong password is told to whoever gave it.
+        self._connection: _Connection | None = self._connected()
+        self._start()
+
+    def __str__(self) -> str:
+        return f"{self._address[0]}:{self._address[1]}"
+
+    @property
+    def is_in_callback(self) -> bool:
+        """Whether this thread is just telling a future: were it to wait for another one, nobody would drive."""
+        return threading.current_thread() in (self._thread, self._driver)
+
+    # Called by any thread
+
+    def offer(self, sending: Sending, *, attended: bool = False) -> None:
+        """Send the parts of a message in their turn. Waits only where very many are waiting already.
+
+        `attended` says that `attend` comes next.
+        """
+        with self._lock:
+            while len(self._pending) >= _MOST_PENDING and not (self._closing or self.is_in_callback):
+                self._changed.wait()
+            if self._closing:
+                raise ClosedError("the transmitter was closed before")
+            self._pending.extend(sending.parts())
+            if self._thread is None:
+                self._start()
+            try:
+                self._advance()
+            except BaseException:
+                self._break_off()
+                raise
+            if self._driver is None and not attended:
+                self._parked.notify()
+
+    def attend(self, future: Future[SubmittedMessage]) -> None:
+        """Drive until a future is done, if nobody else does. It may not be done when this returns."""
+        driving = False
+        try:
+            with self._lock:
+                connection = self._connection
+                if self._driver is not None or connection is None:
+                    self._lent_until = time.monotonic() + _LENT
+                    return
+                driving, self._driver = True, threading.current_thread()
+            while not (future.done() or connection.over):
+                self._turn(connection)
+        except BaseException:
+            self._break_off()
+            raise
+        finally:
+            if driving:
+                with self._lock:
+                    self._driver = None
+                    self._lent_until = time.monotonic() + _LENT
+                    if (connection is not None and connection.over) or not self._is_idle():
+                        self._parked.notify()
+
+    def is_current(self, session: Session) -> bool:
+        """Whether what came by this session can still be answered."""
+        connection = self._connection
+        return connection is not None and connection.session is session
+
+    def answer(self, session: Session, request: DeliverSm, command_status: int) -> None:
+        """Answer a deliver_sm, if the connection that it came by is still there: else it is delivered again."""
+        with self._lock:
+            if self.is_current(session):
+                session.answer(request, command_status, time.monotonic())
+                self._failures = 0
+                self._advance()
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until the bind was given up; raises why, if not because of `close`. False where time was up before."""
+        with self._lock:
+            if not self._changed.wait_for(lambda: self._thread is None, timeout):
+                return False
+            if self._ended is not None:
+                raise self._ended
+            return True
+
+    def close(self, grace: float) -> None:
+        """Wait `grace` seconds at most for what is under way, unbind, and close. In a callback it does not wait."""
+        with self._lock:
+            thread = self._thread
+            self._closing = True
+            self._changed.notify_all()
+            self._advance()
+            if self.is_in_callback:
+                return
+            self._changed.wait_for(lambda: self._thread is None or self._is_idle(), grace)
+            self._unbind()
+            self._advance()
+            self._changed.wait_for(lambda: self._thread is None, min(self._reply_timeout, _LONGEST_UNBIND))
+            self._stop.set()
+            if self._connection is not None:
+                self._connection.over = self._connection.over or "it was closed"
+                self._connection.wake()
+            self._parked.notify()
+        if thread is not None:
+            # While it connects it can't be called off.
+            thread.join(self._connect_timeout + self._reply_timeout)
+
+    def _break_off(self) -> None:
+        """After an interruption: nothing that it may have left half done is gone on with."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.over = "interrupted"
+                self._connection.wake()
+
+    # Called with the lock held
+
+    def _start(self) -> None:
+        self._ended = None
+        self._thread = threading.Thread(target=self._run, name=f"mspace-legacy smpp {self}", daemon=True)
+        self._thread.start()
+
+    def _is_idle(self) -> bool:
+        return not self._pending and not self._under_way
+
+    def _advance(self) -> None:
+        """Hand on what may be sent by now: from those that wait to the session, and from that to the socket."""
+        connection = self._connection
+        if connection is None:
+            if self._closing and self._is_idle():
+                self._stop.set()
+            return
+        session = connection.session
+        now = time.monotonic()
+        while self._pending and session.may_submit and now >= self._paused_until:
+            part = self._pending.popleft()
+            self._under_way[part] = None
+            if part.sending.is_wanted():
+                session.submit(part.octets, part, now)
+            else:
+                self._settle(part)
+        if self._closing and self._is_idle():
+            self._unbind()
+        connection.write()
+        if connection.wakes_at > self._next_time(session):
+            connection.wake()
+
+    def _unbind(self) -> None:
+        if not self._unbinding and self._connection is not None:
+            self._unbinding = True
+            self._connection.session.unbind(time.monotonic())
+
+    def _next_time(self, session: Session) -> float:
+        return min(session.next_time, self._paused_until) if self._pending else session.next_time
+
+    def _settle(self, part: _Part, message_id: str | None = None, error: MSpaceError | None = None) -> None:
+        self._under_way.pop(part, None)
+        if part.sending.settle(part, message_id, error):
+            self._settled.append(part.sending)
+        self._changed.notify_all()
+
+    def _slow_down(self, part: _Part, response: ServiceError, now: float) -> None:
+        """Offer a part again after a pause, unless that has gone on for too long."""
+        if part.throttled is None:
+            part.throttled_since = now
+        part.throttled = response
+        if now - part.throttled_since >= self._throttled_for:
+            self._settle(part, error=response)
+            return
+        if now >= self._paused_until:
+            self._paused_until = now + self._pause
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._again([part])
+
+    def _again(self, parts: list[_Part]) -> None:
+        """Put parts of which the service certainly has nothing before those that wait."""
+        for part in reversed(parts):
+            self._under_way.pop(part, None)
+            part.begun = False
+            self._pending.appendleft(part)
+
+    # Called by who drives
+
+    def _turn(self, connection: _Connection) -> None:
+        """Wait until there is something to do on the connection, and do it."""
+        connection.wait()
+        incoming = []
+        session = connection.session
+        with self._lock:
+            data = connection.read()
+            now = time.monotonic()
+            for event in itertools.chain(session.receive(data, now), session.check_time(now)):
+                match event:
+                    case Answered(part, response):
+                        self._answered(part, response, now)
+                    case Unanswered(part) if part.begun:
+                        self._settle(part, error=_unknown(f"no answer in {self._reply_timeout:g} seconds", "timeout"))
+                    case Unanswered(part):
+                        # It lies in the outbox, which can't be taken back: the next connection begins with it.
+                        connection.over = "it takes nothing more"
+                    case Incoming(request):
+                        incoming.append(request)
+                    case Stray(response):
+                        _log.warning("%s: an answer that nothing waits for: %s", self, type(response).__name__)
+                    case Ended(reason):
+                        connection.over = reason
+            self._advance()
+            connection.wakes_at = self._next_time(session)
+        self._finish()
+        for request in incoming:
+            if self._on_incoming is not None:
+                self._on_incoming(session, request)
+
+    def _answered(self, part: _Part, response: Pdu, now: float) -> None:
+        status = response.command_status
+        if isinstance(response, SubmitSmResp) and not status:
+            self._pause = _FIRST_PAUSE
+            self._failures = 0
+            self._settle(part, response.message_id)
+        elif status in _SLOW_DOWN:
+            self._slow_down(part, refusal(status, "submit_sm"), now)
+        else:
+            self._settle(part, error=refusal(status, "submit_sm"))
+
+    def _finish(self) -> None:
+        """Tell the futures, without the lock: what they call may call us."""
+        while True:
+            try:
+                sending = self._settled.popleft()
+            except IndexError:
+                return
+            try:
+                sending.finish()
+            except BaseException as error:
+                # A future's callback can raise what is no Exception; that must not end the thread.
+                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is not self._thread:
+                    raise
+                _log.error("a future's callback failed: %s", type(error).__name__)
+
+    # The thread
+
+    def _run(self) -> None:
+        failure: MSpaceError | None = None
+        try:
+            while True:
+                if self._connection is None:
+                    if self._closing:
+                        break
+                    there = self._retrying()(self._connected)
+                    with self._lock:
+                        self._connection, self._unbinding = there, False
+                self._serve(self._connection)
+                self._lose()
+        except MSpaceError as error:
+            failure = error
+        finally:
+            # Whatever happened, nobody is to wait for ever.
+            self._lose()
+            with self._lock:
+                self._ended = failure
+                self._thread = None
+                for part in self._pending:
+                    not_sent = NotSent(f"submit_sm: not sent: {failure or 'it was closed'}", fault="not-connected")
+                    self._settle(part, error=part.throttled or not_sent)
+                self._pending.clear()
+                self._changed.notify_all()
+            self._finish()
+
+    def _serve(self, connection: _Connection) -> None:
+        """Drive until the connection is over, except while another thread does."""
+        while not connection.over:
+            with self._lock:
+                now = time.monotonic()
+                if self._driver is not None or (now < self._lent_until and self._is_idle()):
+                    self._parked.wait(_LENT)
+                    continue
+                self._driver = self._thread
+            try:
+                self._turn(connection)
+            finally:
+                self._driver = None
+        # Another thread may still be at it.
+        with self._lock:
+            while self._driver is not None:
+                connection.wake()
+                self._parked.wait(_LENT)
+
+    def _lose(self) -> None:
+        """Close the connection. What was begun is unknown now; what was not is sent by the next one."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is None:
+                return
+            connection.close()
+            for part in [part for part in self._under_way if part.begun]:
+                self._settle(part, error=_unknown(connection.over, "closed"))
+            self._again(list(self._under_way))
+            if not self._closing:
+                _log.warning("%s: connection lost: %s", self, connection.over)
+            if time.monotonic() - connection.since > _LONGEST_RETRY:
+                self._failures = 0
+            pause = 0.0 if self._closing or not self._failures else _FIRST_RETRY * 2.0 ** min(self._failures, 16)
+            self._failures += 1
+        self._finish()
+        # A service that hangs up as soon as it is bound to is not to be called again and again.
+        self._stop.wait(min(pause, _LONGEST_RETRY))
+
+    def _retrying(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            stop=tenacity.stop_after_delay(self._reconnect_for) | tenacity.stop_when_event_set(self._stop),
+            wait=tenacity.wait_exponential(_FIRST_RETRY, _LONGEST_RETRY) + tenacity.wait_random(0, _FIRST_RETRY),
+            retry=tenacity.retry_if_exception(_may_pass),
+            sleep=tenacity.sleep_using_event(self._stop),
+            reraise=True,
+        )
+
+    def _connected(self) -> _Connection:
+        """A connection with a session that is bound.
+
+        :raises NotSent: no connection, or no answer.
+        :raises ServiceError: the bind was refused.
+        """
+        opened = self._opened()
+        if isinstance(opened, NotSent):
+            raise opened
+        connection = _Connection(
+            opened,
+            Session(window=self._window, enquire_after=self._enquire_after, response_timeout=self._reply_timeout),
+        )
+        bound = False
+        try:
+            self._ask_to_be_bound(connection)
+            bound = True
+        finally:
+            if not bound:
+                connection.close()
+        return connection
+
+    def _opened(self) -> socket.socket | NotSent:
+        opened: socket.socket | None = None
+        try:
+            opened = socket.create_connection(self._address, self._connect_timeout)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is None:
+                return opened
+            return self._tls.wrap_socket(opened, server_hostname=self._address[0])
+        except (OSError, ValueError) as error:
+            if opened is not None:
+                opened.close()
+            fault, reason = _diagnosis(error)
+            return self._no_connection(reason, fault)
+
+    def _ask_to_be_bound(self, connection: _Connection) -> None:
+        session = connection.session
+        session.bind(self._bind, time.monotonic())
+        while True:
+            connection.write()
+            if connection.over or self._stop.is_set():
+                raise self._no_connection(connection.over or "it was closed", "not-connected")
+            connection.wakes_at = session.next_time
+            connection.wait()
+            data = connection.read()
+            now = time.monotonic()
+            for event in itertools.chain(session.receive(data, now), session.check_time(now)):
+                if isinstance(event, Bound):
+                    if event.response.command_status:
+                        raise refusal(event.response.command_status, "bind")
+                    # What came behind it is dealt with in the first turn, which does not wait.
+                    connection.wakes_at = now
+                    return
+                if isinstance(event, Ended):
+                    connection.over = event.reason
+
+    def _no_connection(self, reason: str, fault: TransportFault) -> NotSent:
+        return NotSent(
+            f"bind: no connection to {self}: {reason}; nothing was sent", fault=fault, host=self._address[0]
+        )
+
+
+def _unknown(reason: str, fault: TransportFault) -> ReplyLost:
+    return outcome_unknown(ReplyLost(f"submit_sm: no answer: {reason}", fault=fault), "sendtext")
+
+
+def _diagnosis(error: Exception) -> tuple[TransportFault, str]:
+    match error:
+        case socket.gaierror():
+            return "unknown-host", "the host's name is not known"
+        case ConnectionRefusedError():
+            return "refused", "connection refused"
+        case TimeoutError():
+            return "connect-timeout", "it timed out"
+        case ssl.SSLCertVerificationError():
+            return "tls", f"TLS failed ({error.verify_message})"
+        case ssl.SSLError():
+            return "tls", "TLS failed"
+        case ConnectionResetError() | BrokenPipeError():
+            return "not-connected", "the connection was reset"
+    return "not-connected", str(error) or type(error).__name__
+
+
+_REFUSALS: dict[int, type[ServiceError]] = {
+    CommandStatus.ESME_RINVPASWD: errors.AuthenticationError,
+    CommandStatus.ESME_RINVSYSID: errors.AuthenticationError,
+    CommandStatus.ESME_RINVSRCADR: errors.InvalidSenderId,
+    CommandStatus.ESME_RINVDSTADR: errors.InvalidRecipient,
+    CommandStatus.ESME_RINVBNDSTS: errors.WrongBindState,
+    CommandStatus.ESME_RALYBND: errors.WrongBindState,
+    CommandStatus.ESME_RTHROTTLED: errors.Throttled,
+    CommandStatus.ESME_RMSGQFUL: errors.QueueFull,
+}
+
+
+def refusal(command_status: int, request: str) -> ServiceError:
+    """The error for a command_status: its `text` is the standard's name, its `status` the number."""
+    name = status_name(command_status)
+    told = next((f"{name}, {known.description}" for known in CommandStatus if known == command_status), name)
+    kind = _REFUSALS.get(command_status, ServiceError)
+    return kind(f"{request}: the service says {told}", text=name, status=command_status)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether binding again may go better: not where the password is wrong."""
+    return isinstance(error, (NotSent, ServiceError)) and not isinstance(error, errors.AuthenticationError)
+
+
+def _seconds(name: str, value: float) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise WrongType(f"{name} is {value!r}: a number of seconds")
+    if not value > 0:
+        raise InvalidInput(f"{name} is {value}: seconds, more than 0")
+    return value

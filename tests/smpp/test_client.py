@@ -1,0 +1,1105 @@
+"""smpp.client and smpp.link over real sockets: against an SMSC that does what the test says."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import socket
+import ssl
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import pytest
+import trustme
+
+from mspace_legacy import errors
+from mspace_legacy.errors import (
+    ClosedError,
+    InvalidInput,
+    MSpaceError,
+    NotSent,
+    OutcomeUnknown,
+    ServiceError,
+    WrongType,
+)
+from mspace_legacy.models import Outcome
+from mspace_legacy.secrets import Secret
+from mspace_legacy.smpp import (
+    Deliveries,
+    IncomingText,
+    MessageState,
+    Receipt,
+    Receiver,
+    SubmittedMessage,
+    Transmitter,
+)
+from mspace_legacy.smpp.pdu import (
+    BindReceiver,
+    BindReceiverResp,
+    BindTransmitter,
+    DeliverSm,
+    EnquireLink,
+    EnquireLinkResp,
+    GenericNack,
+    Pdu,
+    SubmitSm,
+    SubmitSmResp,
+    Tag,
+    Tlv,
+    Unbind,
+    UnbindResp,
+    encode,
+)
+from tests.smpp.smsc import PASSWORD, Hangup, Peer, Smsc, eventually
+
+NUMBER = "254722000000"
+LONG = "x" * 400
+"""Three segments: 153 septets in each. 3GPP TS 23.040."""
+RECEIPT = b"id:7 sub:001 dlvrd:001 submit date:2601010000 done date:2601010001 stat:DELIVRD err:000"
+
+
+def transmitter(smsc: Smsc, **settings: Any) -> Transmitter:
+    return Transmitter("127.0.0.1", smsc.port, "demo", PASSWORD, **({"reconnect_for": 3.0} | settings))
+
+
+def receiver(smsc: Smsc, handler: Callable[[Receipt | IncomingText], object], **settings: Any) -> Receiver:
+    return Receiver("127.0.0.1", smsc.port, "demo", PASSWORD, handler, **settings)
+
+
+def submitted(future: Future[SubmittedMessage]) -> SubmittedMessage:
+    return future.result(10)
+
+
+def failure(future: Future[SubmittedMessage]) -> BaseException:
+    error = future.exception(10)
+    assert error is not None
+    return error
+
+
+def only(on: type[Pdu], do: Callable[[Peer, Any], None]) -> Callable[[Peer, Pdu], None]:
+    """A script that does something else for one kind of PDU."""
+    return lambda peer, pdu: do(peer, pdu) if isinstance(pdu, on) else peer.obey(pdu)
+
+
+# Binding
+
+
+def test_what_goes_over_the_wire() -> None:
+    with Smsc() as smsc:
+        with transmitter(smsc, system_type="SMS") as sender:
+            message = sender.send("MSPACE", "0722 000 000", "habari {}")
+            assert repr(sender) == f"Transmitter(127.0.0.1:{smsc.port})"
+        bind, submit, unbind = smsc.peers[0].received
+    assert message == SubmittedMessage("MSPACE", NUMBER, "habari {}", ("1",))
+    assert isinstance(bind, BindTransmitter)
+    assert (bind.system_id, bind.system_type, bind.interface_version, bind.sequence_number) == (
+        "demo",
+        "SMS",
+        0x34,
+        1,
+    )
+    assert isinstance(submit, SubmitSm)
+    # Alphanumeric, sections 5.2.5 and 5.2.6; the recipient international, in the ISDN plan; a receipt is asked for.
+    assert (submit.source_addr, submit.source_addr_ton, submit.source_addr_npi) == ("MSPACE", 5, 0)
+    assert (submit.destination_addr, submit.dest_addr_ton, submit.dest_addr_npi) == (NUMBER, 1, 1)
+    assert (submit.registered_delivery, submit.data_coding, submit.esm_class) == (1, 0, 0)
+    assert submit.short_message == b"habari \x1b(\x1b)"
+    assert (submit.sequence_number, unbind) == (2, Unbind(sequence_number=3))
+
+
+@pytest.mark.parametrize(("sender_id", "ton", "npi"), [("40404", 3, 0), ("254722000001", 1, 1), ("M1", 5, 0)])
+def test_the_type_of_a_sender(sender_id: str, ton: int, npi: int) -> None:
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        sender.send(sender_id, NUMBER, "hi")
+        (submit,) = smsc.taken
+    assert (submit.source_addr_ton, submit.source_addr_npi) == (ton, npi)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "name"),
+    [
+        (0x0E, errors.AuthenticationError, "ESME_RINVPASWD"),
+        (0x0F, errors.AuthenticationError, "ESME_RINVSYSID"),
+        (0x05, errors.WrongBindState, "ESME_RALYBND"),
+        (0x0D, ServiceError, "ESME_RBINDFAIL"),
+        (0x400, ServiceError, "0x00000400"),
+    ],
+)
+@pytest.mark.parametrize("side", [BindTransmitter, BindReceiver])
+def test_a_bind_that_is_refused(status: int, kind: type[ServiceError], name: str, side: type[Pdu]) -> None:
+    with Smsc(only(side, lambda peer, pdu: peer.refuse(pdu, status))) as smsc:
+        with pytest.raises(kind) as caught:
+            transmitter(smsc) if side is BindTransmitter else receiver(smsc, print)
+        assert (type(caught.value), caught.value.text, caught.value.status) == (kind, name, status)
+        assert name in str(caught.value)
+        assert len(smsc.peers) == 1
+
+
+def test_a_bind_that_gets_a_generic_nack() -> None:
+    nack = only(BindTransmitter, lambda peer, pdu: peer.send(GenericNack(sequence_number=1, command_status=8)))
+    with Smsc(nack) as smsc, pytest.raises(ServiceError, match="ESME_RSYSERR"):
+        transmitter(smsc)
+
+
+def no_answer(peer: Peer, pdu: Pdu) -> None:
+    pass
+
+
+def hang_up(peer: Peer, pdu: Pdu) -> None:
+    raise Hangup
+
+
+def half_an_answer(peer: Peer, pdu: Pdu) -> None:
+    peer.write(b"\0\0\0\x11\x80\0\0\x02")
+    raise Hangup
+
+
+def slowly(peer: Peer, pdu: Pdu) -> None:
+    time.sleep(0.02)
+    peer.obey(pdu)
+
+
+UNBOUND: dict[str, Callable[[Peer, Pdu], None]] = {
+    "silence": no_answer,
+    "closed": hang_up,
+    "reset": lambda peer, pdu: peer.drop(),
+    "another protocol": lambda peer, pdu: peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "half an answer": half_an_answer,
+    "unbind": lambda peer, pdu: peer.send(Unbind(sequence_number=1)),
+}
+
+
+@pytest.mark.parametrize("script", UNBOUND.values(), ids=UNBOUND)
+def test_no_bind(script: Callable[[Peer, Pdu], None]) -> None:
+    with Smsc(script) as smsc, pytest.raises(NotSent, match=f"127.0.0.1:{smsc.port}: .*; nothing was sent"):
+        transmitter(smsc, timeout=0.2)
+
+
+def test_nobody_listens(refusing_port: int) -> None:
+    with pytest.raises(NotSent) as caught:
+        Transmitter("127.0.0.1", refusing_port, "demo", PASSWORD)
+    assert (caught.value.fault, caught.value.host) == ("refused", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"port": 0},
+        {"port": "2775"},
+        {"port": 65536},
+        {"window": 0},
+        {"window": True},
+        {"system_id": "x" * 16},
+        {"password": "x" * 9},
+        {"password": "pä"},
+        {"country": "XX"},
+        {"long": "other"},
+        {"timeout": 0},
+        {"enquire_after": 0},
+        {"enquire_after": float("nan")},
+        {"reconnect_for": -1},
+        {"throttled_for": "long"},
+    ],
+)
+def test_a_setting_that_cannot_be_right(settings: dict[str, Any], refusing_port: int) -> None:
+    values: dict[str, Any] = {"host": "127.0.0.1", "port": refusing_port, "system_id": "demo", "password": PASSWORD}
+    (name,) = settings
+    with pytest.raises(InvalidInput, match=name):
+        Transmitter(**(values | settings))
+
+
+CANARY = "c4n-ry!"
+
+
+def told(error: BaseException) -> str:
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+@pytest.mark.parametrize("script", [*UNBOUND.values(), lambda peer, pdu: peer.refuse(pdu, 0x0E)])
+@pytest.mark.parametrize("side", [Transmitter, Receiver])
+def test_the_password_is_nowhere(script: Any, side: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    password = Secret(CANARY)
+    handler = () if side is Transmitter else (print,)
+    with Smsc(script) as smsc, pytest.raises(MSpaceError) as caught:
+        side("127.0.0.1", smsc.port, "demo", password, *handler, timeout=0.1)
+    assert CANARY not in told(caught.value)
+    assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize("password", [CANARY + "\0", CANARY + "ä", CANARY + "-too-long"])
+def test_a_wrong_password_is_not_shown_either(password: str, refusing_port: int) -> None:
+    kept = Secret(password)
+    with pytest.raises(InvalidInput, match="password") as caught:
+        Transmitter("127.0.0.1", refusing_port, "demo", kept)
+    del password
+    frames = told(caught.value).partition("__init__")[2]
+    assert frames
+    assert CANARY not in frames
+
+
+# What becomes of a message
+
+
+def test_what_is_wrong_is_told_before_anything_is_sent() -> None:
+    with Smsc() as smsc:
+        with transmitter(smsc) as sender:
+            for sender_id, recipient, message in (
+                ("", NUMBER, "hi"),
+                ("x" * 21, NUMBER, "hi"),
+                ("MSPACE", "12", "hi"),
+                ("MSPACE", NUMBER, ""),
+                ("MSPACE", NUMBER, "\ud83d"),
+                ("Mé", NUMBER, "hi"),
+            ):
+                with pytest.raises(InvalidInput):
+                    sender.submit(sender_id, recipient, message)
+            with pytest.raises(WrongType):
+                sender.submit(7, NUMBER, "hi")  # type: ignore[arg-type]  # the test is of just this
+        assert [type(pdu) for pdu in smsc.peers[0].received] == [BindTransmitter, Unbind]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "name"),
+    [
+        (0x0A, errors.InvalidSenderId, "ESME_RINVSRCADR"),
+        (0x0B, errors.InvalidRecipient, "ESME_RINVDSTADR"),
+        (0x04, errors.WrongBindState, "ESME_RINVBNDSTS"),
+        (0x45, ServiceError, "ESME_RSUBMITFAIL"),
+        (0x4FF, ServiceError, "0x000004FF"),
+    ],
+)
+def test_a_message_that_is_refused(status: int, kind: type[ServiceError], name: str) -> None:
+    script = only(SubmitSm, lambda peer, pdu: peer.refuse(pdu, status))
+    with Smsc(script) as smsc, transmitter(smsc) as sender, pytest.raises(kind) as caught:
+        sender.send("MSPACE", NUMBER, "hi")
+    assert (type(caught.value), caught.value.text, caught.value.status) == (kind, name, status)
+    assert vars(caught.value)["message"] == SubmittedMessage("MSPACE", NUMBER, "hi", (None,))
+
+
+def test_a_message_that_gets_a_generic_nack() -> None:
+    def nack(peer: Peer, pdu: SubmitSm) -> None:
+        peer.send(GenericNack(sequence_number=pdu.sequence_number, command_status=0x02))
+
+    script = only(SubmitSm, nack)
+    with Smsc(script) as smsc, transmitter(smsc) as sender, pytest.raises(ServiceError, match="ESME_RINVCMDLEN"):
+        sender.send("MSPACE", NUMBER, "hi")
+
+
+@pytest.mark.parametrize("long", ["udh", "sar", "payload"])
+def test_a_long_text_is_one_message(long: Any) -> None:
+    deliveries = Deliveries()
+    with Smsc() as smsc, transmitter(smsc, long=long, deliveries=deliveries) as sender:
+        message = sender.send("MSPACE", NUMBER, LONG)
+        other = sender.send("MSPACE", NUMBER, LONG)
+        taken = smsc.taken
+    count = 1 if long == "payload" else 3
+    assert message.message_ids == ("1", "2", "3")[:count]
+    assert len(taken) == 2 * count
+    found = deliveries.of(message.message_ids[-1] or "")
+    assert found is not None
+    assert found.message == message
+    if long == "udh":
+        headers = [pdu.short_message[:6] for pdu in taken]
+        assert [header[:3] + header[4:] for header in headers] == [bytes((5, 0, 3, 3, n)) for n in (1, 2, 3)] * 2
+        assert headers[0][3] != headers[3][3]
+    elif long == "sar":
+        assert [pdu.sar and pdu.sar[1:] for pdu in taken] == [(3, 1), (3, 2), (3, 3)] * 2
+    else:
+        assert taken[0].message_payload == LONG.encode()
+    assert other.message == LONG
+
+
+def parts(do: Callable[[Peer, SubmitSm], None], number: int) -> Callable[[Peer, Pdu], None]:
+    """A script that does something else with one part of a text."""
+
+    def other(peer: Peer, pdu: SubmitSm) -> None:
+        if pdu.short_message[5] == number:
+            do(peer, pdu)
+        else:
+            peer.obey(pdu)
+
+    return only(SubmitSm, other)
+
+
+def refused(peer: Peer, pdu: Pdu) -> None:
+    peer.refuse(pdu, 0x0B)
+
+
+@pytest.mark.parametrize(
+    ("script", "window", "kind", "ids"),
+    [
+        (parts(refused, 2), 1, errors.InvalidRecipient, ("1", None, None)),
+        (parts(refused, 2), 10, errors.InvalidRecipient, ("1", None, "2")),
+        (parts(no_answer, 2), 1, OutcomeUnknown, ("1", None, None)),
+        (parts(hang_up, 2), 1, OutcomeUnknown, ("1", None, None)),
+        (parts(no_answer, 3), 10, OutcomeUnknown, ("1", "2", None)),
+    ],
+)
+def test_a_text_of_which_only_a_part_was_taken(script: Any, window: int, kind: Any, ids: Any) -> None:
+    deliveries = Deliveries()
+    with Smsc(script) as smsc:
+        settings: dict[str, Any] = {"window": window, "timeout": 0.3, "deliveries": deliveries}
+        with transmitter(smsc, **settings) as sender, pytest.raises(kind) as caught:
+            sender.send("MSPACE", NUMBER, LONG)
+        assert vars(caught.value)["message"].message_ids == ids
+        assert len(smsc.taken) == 3 - ids.count(None)
+        assert deliveries.of("1") is not None
+
+
+def test_a_part_that_was_taken_makes_it_unsafe_to_send_the_rest_again() -> None:
+    def once(peer: Peer, pdu: SubmitSm) -> None:
+        peer.obey(pdu)
+        raise Hangup
+
+    with Smsc(only(SubmitSm, once)) as smsc:
+        sender = transmitter(smsc, window=1, reconnect_for=0.1)
+        smsc.script = lambda peer, pdu: once(peer, pdu) if isinstance(pdu, SubmitSm) else peer.refuse(pdu, 0x0E)
+        with pytest.raises(OutcomeUnknown) as caught:
+            sender.send("MSPACE", NUMBER, LONG)
+        sender.close()
+    assert not isinstance(caught.value, NotSent)
+    assert vars(caught.value)["message"].message_ids == ("1", None, None)
+
+
+def test_send_text_gives_what_a_client_gives() -> None:
+    def some(peer: Peer, pdu: SubmitSm) -> None:
+        if pdu.destination_addr.endswith("1"):
+            peer.refuse(pdu, 0x0B)
+        elif pdu.destination_addr.endswith("2"):
+            return
+        else:
+            peer.obey(pdu)
+
+    with Smsc(only(SubmitSm, some)) as smsc, transmitter(smsc, timeout=0.3) as sender:
+        result = sender.send_text("MSPACE", "0722000000,0722000001,0722000000", "hi")
+        assert [(sent.recipient, sent.outcome, sent.message_id, sent.status) for sent in result.messages] == [
+            (NUMBER, Outcome.ACCEPTED, "1", "ESME_ROK"),
+            ("254722000001", Outcome.REJECTED, "", "ESME_RINVDSTADR"),
+        ]
+        assert result.segments == 1
+        with pytest.raises(errors.InvalidRecipient) as refusal:
+            sender.send_text("MSPACE", ["0722000001"], "hi")
+        assert refusal.value.result is not None
+        with pytest.raises(OutcomeUnknown) as unknown:
+            sender.send_text("MSPACE", ["0722000000", "0722000002", "0722000001"], "hi")
+        assert unknown.value.result is not None
+        outcomes = [sent.outcome for sent in unknown.value.result.messages]
+        assert outcomes == [Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.REJECTED]
+
+
+# Throttling
+
+
+@pytest.mark.parametrize("status", [0x58, 0x14])
+def test_what_is_throttled_is_offered_again_and_taken_once(status: int) -> None:
+    refusals = iter([status] * 7)
+
+    def throttle(peer: Peer, pdu: SubmitSm) -> None:
+        if refusal := next(refusals, 0):
+            peer.refuse(pdu, refusal)
+        else:
+            peer.obey(pdu)
+
+    with Smsc(only(SubmitSm, throttle)) as smsc, transmitter(smsc, window=5) as sender:
+        began = time.monotonic()
+        futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(20)]
+        assert len({submitted(future).message_ids for future in futures}) == 20
+        # A window of five was refused, then two more: it waited 0.25 seconds, and then twice that.
+        assert time.monotonic() - began > 0.7
+        assert sorted(smsc.texts) == sorted(f"m{number}" for number in range(20))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(0x58, errors.Throttled), (0x14, errors.QueueFull)])
+def test_throttling_that_does_not_end(status: int, kind: type[ServiceError]) -> None:
+    with Smsc(only(SubmitSm, lambda peer, pdu: peer.refuse(pdu, status))) as smsc:
+        with transmitter(smsc, throttled_for=0.4) as sender:
+            futures = [sender.submit("MSPACE", NUMBER, "hi") for _ in range(3)]
+            assert {type(failure(future)) for future in futures} == {kind}
+        # At once, after 0.25 and after 0.5 seconds more: not again and again.
+        assert 6 <= sum(isinstance(pdu, SubmitSm) for pdu in smsc.peers[0].received) <= 9
+
+
+def test_a_throttled_message_is_told_as_such_when_it_is_closed() -> None:
+    with Smsc(only(SubmitSm, lambda peer, pdu: peer.refuse(pdu, 0x58))) as smsc:
+        sender = transmitter(smsc, timeout=0.3)
+        future = sender.submit("MSPACE", NUMBER, "hi")
+        sender.close()
+    assert isinstance(failure(future), errors.Throttled)
+
+
+# Losing the connection
+
+
+class Faulty:
+    """Loses each connection after some octets, in or out, and refuses some messages. Counts what it took."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)  # noqa: S311  # nothing secret
+
+    def __call__(self, peer: Peer, pdu: Pdu) -> None:
+        if isinstance(pdu, BindTransmitter):
+            peer.obey(pdu)
+            if self.random.random() < 0.5:
+                peer.reads = self.random.randrange(1, 3_000)
+            else:
+                peer.writes = self.random.randrange(1, 800)
+        elif isinstance(pdu, SubmitSm) and pdu.short_message.endswith(b"7"):
+            peer.refuse(pdu, 0x0B)
+        else:
+            peer.obey(pdu)
+
+
+def account(smsc: Smsc, futures: list[Future[SubmittedMessage]]) -> dict[str, int]:
+    """That what is told of each message is true; how many are told what."""
+    texts = smsc.texts
+    assert len(texts) == len(set(texts)), "taken twice"
+    told = {"accepted": 0, "rejected": 0, "unknown": 0, "not sent": 0}
+    unknown_taken = 0
+    for number, future in enumerate(futures):
+        text = f"m{number}"
+        error = future.exception(30)
+        if error is None:
+            (message_id,) = future.result().message_ids
+            assert texts[int(message_id or 0) - 1] == text
+            told["accepted"] += 1
+        elif isinstance(error, OutcomeUnknown):
+            told["unknown"] += 1
+            unknown_taken += text in texts
+        else:
+            assert text not in texts
+            told["rejected" if isinstance(error, errors.InvalidRecipient) else "not sent"] += 1
+            assert isinstance(error, (errors.InvalidRecipient, NotSent))
+    assert sum(told.values()) == len(futures)
+    assert told["accepted"] + unknown_taken == len(texts)
+    return told
+
+
+@pytest.mark.parametrize("window", [1, 10])
+def test_a_thousand_submits_with_connections_lost_at_every_point(window: int) -> None:
+    with Smsc(Faulty(window)) as smsc:
+        with transmitter(smsc, window=window, timeout=5.0, reconnect_for=30.0) as sender:
+            futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(1_000)]
+            wait(futures, 60)
+        told = account(smsc, futures)
+        assert len(smsc.peers) > 20
+    assert told["not sent"] == 0
+    assert told["unknown"] > 10
+    assert told["accepted"] > 300
+
+
+def test_sixteen_threads_with_connections_lost_at_every_point() -> None:
+    outcomes: list[Future[SubmittedMessage]] = [Future() for _ in range(400)]
+
+    def send(number: int) -> None:
+        try:
+            outcomes[number].set_result(sender.send("MSPACE", NUMBER, f"m{number}"))
+        except MSpaceError as error:
+            outcomes[number].set_exception(error)
+
+    with Smsc(Faulty(3)) as smsc:
+        with transmitter(smsc, timeout=5.0, reconnect_for=30.0) as sender, ThreadPoolExecutor(16) as pool:
+            list(pool.map(send, range(400)))
+        assert account(smsc, outcomes)["not sent"] == 0
+
+
+def test_sixteen_threads() -> None:
+    with Smsc() as smsc, transmitter(smsc) as sender, ThreadPoolExecutor(16) as pool:
+        ids = list(pool.map(lambda number: sender.send("MSPACE", NUMBER, f"m{number}").message_ids, range(800)))
+        texts = smsc.texts
+        assert [texts[int(message_id or 0) - 1] for (message_id,) in ids] == [f"m{number}" for number in range(800)]
+        assert len(texts) == 800
+
+
+def most_unanswered(peer: Peer) -> int:
+    """How many submit_sm the peer holds back."""
+    return sum(isinstance(pdu, SubmitSm) for pdu in peer.received)
+
+
+def test_the_window() -> None:
+    with Smsc(only(SubmitSm, no_answer)) as smsc:
+        sender = transmitter(smsc, window=3)
+        futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(7)]
+        (peer,) = smsc.peers
+        eventually(lambda: most_unanswered(peer) == 3)
+        time.sleep(0.05)
+        assert most_unanswered(peer) == 3
+        first = next(pdu for pdu in peer.received if isinstance(pdu, SubmitSm))
+        peer.send(peer.take(first))
+        assert submitted(futures[0]).message_ids == ("1",)
+        eventually(lambda: most_unanswered(peer) == 4)
+        smsc.hang_up()
+        assert [isinstance(failure(future), OutcomeUnknown) for future in futures[1:4]] == [True] * 3
+        smsc.script = Peer.obey
+        wait(futures, 10)
+        sender.close()
+
+
+def test_an_answer_that_never_comes() -> None:
+    with Smsc(only(SubmitSm, no_answer)) as smsc:
+        with transmitter(smsc, timeout=0.2) as sender:
+            with pytest.raises(OutcomeUnknown, match=r"no answer in 0\.2 seconds") as caught:
+                sender.send("MSPACE", NUMBER, "hi")
+            assert caught.value.operation == "sendtext"
+            # An answer that is late, or comes twice, or is of another kind, is of no other message.
+            smsc.script = Peer.obey
+            (peer,) = smsc.peers
+            peer.send(SubmitSmResp(sequence_number=2, message_id="late"), SubmitSmResp(sequence_number=9))
+            assert sender.send("MSPACE", NUMBER, "hi").message_ids == ("1",)
+        assert sum(isinstance(pdu, SubmitSm) for pdu in peer.received) == 2
+        assert len(smsc.peers) == 1
+
+
+def test_answers_in_another_order_and_twice() -> None:
+    held: list[SubmitSmResp] = []
+
+    def hold(peer: Peer, pdu: SubmitSm) -> None:
+        held.append(peer.take(pdu))
+        if len(held) == 5:
+            peer.send(EnquireLinkResp(sequence_number=held[0].sequence_number), *held[::-1], *held)
+
+    with Smsc(only(SubmitSm, hold)) as smsc, transmitter(smsc, window=5) as sender:
+        futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(5)]
+        assert [submitted(future).message_ids for future in futures] == [(str(number),) for number in range(1, 6)]
+
+
+def test_what_was_not_begun_goes_out_on_the_next_connection() -> None:
+    with Smsc(only(SubmitSm, no_answer)) as smsc, transmitter(smsc, window=2) as sender:
+        futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(6)]
+        eventually(lambda: most_unanswered(smsc.peers[0]) == 2)
+        smsc.script = Peer.obey
+        smsc.hang_up()
+        assert [isinstance(failure(future), OutcomeUnknown) for future in futures[:2]] == [True, True]
+        assert [submitted(future).message for future in futures[2:]] == ["m2", "m3", "m4", "m5"]
+        assert smsc.texts == ["m2", "m3", "m4", "m5"]
+
+
+def test_a_connection_that_was_lost_while_idle() -> None:
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        for number in range(5):
+            sender.send("MSPACE", NUMBER, f"m{number}")
+            smsc.hang_up()
+            eventually(lambda: len(smsc.peers) == number + 2)  # noqa: B023  # it is called at once
+        assert len(smsc.taken) == 5
+
+
+def test_giving_up_and_beginning_again() -> None:
+    with Smsc() as smsc:
+        with transmitter(smsc, reconnect_for=0.3) as sender:
+            smsc.script = lambda peer, pdu: peer.refuse(pdu, 0x0D)
+            smsc.hang_up()
+            future = sender.submit("MSPACE", NUMBER, "lost")
+            error = failure(future)
+            assert isinstance(error, (NotSent, OutcomeUnknown))
+            with pytest.raises(NotSent, match="ESME_RBINDFAIL"):
+                sender.send("MSPACE", NUMBER, "one")
+            assert len(smsc.peers) >= 3
+            smsc.script = Peer.obey
+            assert sender.send("MSPACE", NUMBER, "two").message_ids == ("1",)
+        assert smsc.texts == ["two"]
+
+
+def test_a_password_that_is_wrong_by_now() -> None:
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        smsc.script = lambda peer, pdu: peer.refuse(pdu, 0x0E)
+        smsc.hang_up()
+        eventually(lambda: len(smsc.peers) == 2)
+        with pytest.raises(NotSent, match="ESME_RINVPASWD"):
+            sender.send("MSPACE", NUMBER, "hi")
+        count = len(smsc.peers)
+        time.sleep(0.5)
+        # It does not try by itself: an account may be locked for that.
+        assert len(smsc.peers) == count <= 3
+
+
+def test_a_service_that_hangs_up_once_it_is_bound_to_is_not_called_again_and_again() -> None:
+    def bind_and_hang_up(peer: Peer, pdu: Pdu) -> None:
+        peer.obey(pdu)
+        raise Hangup
+
+    with Smsc() as smsc, transmitter(smsc):
+        smsc.script = bind_and_hang_up
+        smsc.hang_up()
+        time.sleep(1.0)
+        assert 2 <= len(smsc.peers) <= 5
+
+
+# Futures and callbacks
+
+
+def test_a_message_that_is_cancelled() -> None:
+    with Smsc(only(SubmitSm, no_answer)) as smsc:
+        with transmitter(smsc, window=1, timeout=2.0) as sender:
+            first, second, third = (sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(3))
+            (peer,) = smsc.peers
+            eventually(lambda: most_unanswered(peer) == 1)
+            assert not first.cancel()
+            assert second.cancel()
+            smsc.script = Peer.obey
+            peer.send(peer.take(next(pdu for pdu in peer.received if isinstance(pdu, SubmitSm))))
+            assert submitted(third).message_ids == ("2",)
+        assert smsc.texts == ["m0", "m2"]
+
+
+def test_what_is_cancelled_while_there_is_no_connection() -> None:
+    with Smsc() as smsc, transmitter(smsc, reconnect_for=0.3) as sender:
+        smsc.script = hang_up
+        smsc.hang_up()
+        eventually(lambda: len(smsc.peers) > 1)
+        futures = [sender.submit("MSPACE", NUMBER, "hi") for _ in range(2)]
+        assert futures[0].cancel()
+        assert isinstance(failure(futures[1]), NotSent)
+        smsc.script = Peer.obey
+        sender.send("MSPACE", NUMBER, "hi")
+
+
+def test_callbacks_may_fail_and_submit(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL + 1, "concurrent.futures")
+    chain: list[Future[SubmittedMessage]] = []
+    done = threading.Event()
+
+    def again(future: Future[SubmittedMessage]) -> None:
+        if len(chain) == 20:
+            done.set()
+            raise SystemExit
+        following = sender.submit("MSPACE", NUMBER, f"m{len(chain)}")
+        chain.append(following)
+        following.add_done_callback(again)
+        raise ValueError("no one's business")
+
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        sender.submit("MSPACE", NUMBER, "first").add_done_callback(again)
+        assert done.wait(10)
+        assert sender.send("MSPACE", NUMBER, "last")
+        assert len(smsc.taken) == 22
+
+
+@pytest.mark.parametrize("with_driver", [False, True])
+def test_a_callback_may_not_wait(with_driver: bool) -> None:
+    raised: list[BaseException] = []
+
+    def wait_within(future: Future[SubmittedMessage]) -> None:
+        for call in (sender.send, sender.send_text):
+            try:
+                call("MSPACE", NUMBER, "within")
+            except InvalidInput as error:
+                raised.append(error)
+
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        future = sender.submit("MSPACE", NUMBER, "hi")
+        future.add_done_callback(wait_within)
+        for _ in range(10 if with_driver else 0):
+            sender.send("MSPACE", NUMBER, "hi")
+        submitted(future)
+        # Where the future was done before, the callback ran in this thread, which may wait.
+        eventually(lambda: len(raised) == 2 or smsc.texts.count("within") == 2)
+
+
+def test_it_may_be_closed_by_a_callback() -> None:
+    with Smsc(only(SubmitSm, slowly)) as smsc:
+        sender = transmitter(smsc)
+        future = sender.submit("MSPACE", NUMBER, "hi")
+        future.add_done_callback(lambda done: sender.close())
+        submitted(future)
+        sender.close()
+        assert isinstance(smsc.peers[0].received[-1], Unbind)
+
+
+# Closing
+
+
+def test_closing_waits_for_what_is_under_way() -> None:
+    with Smsc(only(SubmitSm, slowly)) as smsc:
+        sender = transmitter(smsc, window=2)
+        futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(10)]
+        sender.close()
+        assert all(future.done() for future in futures)
+        assert len(smsc.taken) == 10
+        assert isinstance(smsc.peers[0].received[-1], Unbind)
+        sender.close()
+        for call in (sender.submit, sender.send, sender.send_text):
+            with pytest.raises(ClosedError):
+                call("MSPACE", NUMBER, "hi")
+
+
+@pytest.mark.parametrize("script", [no_answer, lambda peer, pdu: time.sleep(0.1)])
+def test_closing_is_bounded(script: Any) -> None:
+    with Smsc() as smsc:
+        sender = transmitter(smsc, timeout=0.3, window=2)
+        smsc.script = script
+        futures = [sender.submit("MSPACE", NUMBER, "hi") for _ in range(6)]
+        began = time.monotonic()
+        sender.close()
+        assert time.monotonic() - began < 3
+        kinds = [type(failure(future)).__mro__ for future in futures]
+        assert all(OutcomeUnknown in kind or NotSent in kind for kind in kinds)
+        assert [OutcomeUnknown in kind for kind in kinds[:2]] == [True, True]
+        assert threading.active_count() < 20
+
+
+def test_closing_after_the_connection_was_given_up() -> None:
+    with Smsc() as smsc:
+        sender = transmitter(smsc, reconnect_for=0.1)
+        smsc.script = hang_up
+        smsc.hang_up()
+        with contextlib.suppress(OutcomeUnknown, NotSent):
+            sender.send("MSPACE", NUMBER, "hi")
+        sender.close()
+        sender.close()
+
+
+def test_closing_while_it_connects() -> None:
+    with Smsc() as smsc:
+        sender = transmitter(smsc, reconnect_for=60.0)
+        smsc.script = hang_up
+        smsc.hang_up()
+        eventually(lambda: len(smsc.peers) > 2)
+        began = time.monotonic()
+        sender.close()
+        assert time.monotonic() - began < 5
+
+
+def test_a_service_that_unbinds() -> None:
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        sender.send("MSPACE", NUMBER, "one")
+        smsc.peers[0].send(Unbind(sequence_number=77))
+        eventually(lambda: len(smsc.peers) == 2)
+        assert smsc.peers[0].received[-1] == UnbindResp(sequence_number=77)
+        sender.send("MSPACE", NUMBER, "two")
+        assert smsc.texts == ["one", "two"]
+
+
+def test_a_peer_that_reads_nothing() -> None:
+    stalled = threading.Event()
+
+    def stall(peer: Peer, pdu: Pdu) -> None:
+        peer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.obey(pdu)
+        stalled.wait(20)
+
+    with Smsc(stall) as smsc:
+        sender = transmitter(smsc, timeout=0.5, window=100_000, reconnect_for=0.2, long="payload")
+        # Some ten megabytes: more than buffers hold.
+        futures = [sender.submit("MSPACE", NUMBER, "x" * 38_000) for _ in range(300)]
+        smsc.script = hang_up
+        kinds = [failure(future) for future in futures]
+        began = time.monotonic()
+        sender.close()
+        assert time.monotonic() - began < 3
+        stalled.set()
+    assert {isinstance(kind, OutcomeUnknown) for kind in kinds} == {True, False}
+    assert all(isinstance(kind, (OutcomeUnknown, NotSent)) for kind in kinds)
+
+
+# On the way
+
+
+def test_single_bytes() -> None:
+    with Smsc() as smsc:
+        smsc.single_bytes = True
+        with transmitter(smsc) as sender:
+            futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(50)]
+            assert [submitted(future).message_ids for future in futures] == [(str(n),) for n in range(1, 51)]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_tls(trusted: bool) -> None:
+    authority = trustme.CA()
+    ours = ssl.create_default_context()
+    if trusted:
+        authority.configure_trust(ours)
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    with Smsc(tls=theirs) as smsc:
+        if not trusted:
+            with pytest.raises(NotSent) as caught:
+                transmitter(smsc, tls=ours)
+            assert caught.value.fault == "tls"
+            return
+        with transmitter(smsc, tls=ours, long="payload") as sender:
+            futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(300)]
+            assert len({submitted(future).message_ids for future in futures}) == 300
+            sender.send("MSPACE", NUMBER, "x" * 38_000)
+            smsc.hang_up()
+            eventually(lambda: len(smsc.peers) == 2)
+            sender.send("MSPACE", NUMBER, "again")
+        with receiver(smsc, print, tls=ours):
+            pass
+
+
+@pytest.mark.parametrize("side", ["transmitter", "receiver"])
+def test_silence_against_a_service_that_hangs_up_when_idle(side: str) -> None:
+    """The vendor's 50 seconds and our 20 of them, a hundred times as fast."""
+
+    def bound_then_hurried(peer: Peer, pdu: Pdu) -> None:
+        peer.obey(pdu)
+        peer.connection.settimeout(0.5)
+
+    with Smsc(bound_then_hurried) as smsc:
+        made = transmitter if side == "transmitter" else lambda *args, **more: receiver(smsc, print, **more)
+        with made(smsc, enquire_after=0.2):
+            eventually(lambda: sum(isinstance(pdu, EnquireLink) for pdu in smsc.peers[0].received) >= 5)
+            assert len(smsc.peers) == 1
+
+
+def test_a_service_that_is_dead_is_noticed() -> None:
+    with Smsc() as smsc, transmitter(smsc, enquire_after=0.1, timeout=0.3):
+        smsc.script = lambda peer, pdu: peer.obey(pdu) if peer is not smsc.peers[0] else None
+        eventually(lambda: len(smsc.peers) == 2)
+
+
+def test_octets_that_are_no_smpp_end_the_connection() -> None:
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        smsc.peers[0].write(b"GET / HTTP/1.1\r\n\r\n")
+        eventually(lambda: len(smsc.peers) == 2)
+        assert isinstance(smsc.peers[0].received[-1], GenericNack)
+        sender.send("MSPACE", NUMBER, "hi")
+
+
+# Receiving
+
+
+class Inbox:
+    """A handler that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.came: list[Receipt | IncomingText] = []
+
+    def __call__(self, message: Receipt | IncomingText) -> None:
+        self.came.append(message)
+
+
+def test_receipts_and_texts_are_models() -> None:
+    inbox = Inbox()
+    deliveries = Deliveries()
+    deliveries.add(SubmittedMessage("MSPACE", NUMBER, "hi", ("7",)))
+    with Smsc() as smsc, receiver(smsc, inbox, deliveries=deliveries):
+        (peer,) = smsc.peers
+        peer.deliver(RECEIPT, esm_class=4)
+        peer.deliver("habari 😀".encode("utf-16-be"), data_coding=8)
+        peer.deliver(b"\5\0\3\1\2\2part two", esm_class=0x40)
+        peer.deliver(b"\xff\xfe", data_coding=4)
+        eventually(lambda: len(peer.answers()) == 4)
+        receipt, text, part, binary = inbox.came
+    assert isinstance(receipt, Receipt)
+    assert (receipt.message_id, receipt.state, receipt.recipient) == ("7", MessageState.DELIVERED, NUMBER)
+    found = deliveries.of("7")
+    assert found is not None
+    assert found.state is MessageState.DELIVERED
+    assert isinstance(text, IncomingText)
+    assert (text.sender, text.recipient, text.text) == (NUMBER, "40404", "habari 😀")
+    assert isinstance(part, IncomingText)
+    assert part.concatenation is not None
+    assert (part.text, part.concatenation.number, part.concatenation.total) == ("part two", 2, 2)
+    assert isinstance(binary, IncomingText)
+    assert (binary.text, binary.octets) == (None, b"\xff\xfe")
+    assert peer.answers() == [(1, 0), (2, 0), (3, 0), (4, 0)]
+
+
+def test_an_unreadable_receipt_is_handed_over_raw_and_acknowledged() -> None:
+    inbox = Inbox()
+    with Smsc() as smsc, receiver(smsc, inbox, deliveries=Deliveries()):
+        smsc.peers[0].deliver(b"\xff\0nonsense", esm_class=4)
+        eventually(smsc.peers[0].answers)
+        (receipt,) = inbox.came
+    assert isinstance(receipt, Receipt)
+    assert (receipt.message_id, receipt.state, receipt.raw) == ("", None, b"\xff\0nonsense")
+    assert smsc.peers[0].answers() == [(1, 0)]
+
+
+def test_a_message_is_acknowledged_only_when_it_was_handled() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def handler(message: Receipt | IncomingText) -> None:
+        entered.set()
+        leave.wait(10)
+
+    with Smsc() as smsc, receiver(smsc, handler, enquire_after=0.05):
+        (peer,) = smsc.peers
+        peer.deliver()
+        assert entered.wait(10)
+        # Meanwhile the link is enquired, both ways.
+        peer.send(EnquireLink(sequence_number=55))
+        eventually(lambda: EnquireLinkResp(sequence_number=55) in peer.received)
+        eventually(lambda: any(isinstance(pdu, EnquireLink) for pdu in peer.received))
+        assert peer.answers() == []
+        leave.set()
+        eventually(peer.answers)
+        assert peer.answers() == [(1, 0)]
+
+
+@pytest.mark.parametrize("error", [ValueError("0722 secret text"), SystemExit(), KeyboardInterrupt()])
+def test_a_handler_that_raises(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    came: list[Receipt | IncomingText] = []
+
+    def handler(message: Receipt | IncomingText) -> None:
+        came.append(message)
+        if len(came) == 1:
+            raise error
+
+    with Smsc() as smsc, receiver(smsc, handler):
+        (peer,) = smsc.peers
+        peer.deliver()
+        eventually(peer.answers)
+        # ESME_RX_T_APPN, section 5.1.3.
+        assert peer.answers() == [(1, 0x64)]
+        peer.deliver()
+        eventually(lambda: len(peer.answers()) == 2)
+        assert peer.answers()[1] == (2, 0)
+        assert came[0] == came[1]
+    assert "secret text" not in caplog.text
+    assert type(error).__name__ in caplog.text
+
+
+def test_the_connection_is_lost_while_the_handler_runs() -> None:
+    entered, leave = threading.Event(), threading.Event()
+    inbox = Inbox()
+
+    def handler(message: Receipt | IncomingText) -> None:
+        inbox(message)
+        entered.set()
+        leave.wait(10)
+
+    with Smsc() as smsc, receiver(smsc, handler):
+        smsc.peers[0].deliver(b"one")
+        smsc.peers[0].deliver(b"two")
+        assert entered.wait(10)
+        smsc.hang_up()
+        eventually(lambda: len(smsc.peers) == 2)
+        leave.set()
+        again = smsc.peers[1]
+        eventually(lambda: again.received)
+        again.deliver(b"one")
+        again.deliver(b"two")
+        eventually(lambda: len(again.answers()) == 2)
+        # The first one came twice, as it could not be acknowledged; the second one was not begun before.
+        assert [message.text for message in inbox.came] == ["one", "one", "two"]
+        assert smsc.peers[0].answers() == []
+        assert again.answers() == [(1, 0), (2, 0)]
+
+
+def test_a_receiver_binds_again_when_the_service_unbinds() -> None:
+    inbox = Inbox()
+    with Smsc() as smsc, receiver(smsc, inbox) as bound:
+        (peer,) = smsc.peers
+        peer.deliver(b"one")
+        eventually(peer.answers)
+        peer.send(Unbind(sequence_number=9))
+        eventually(lambda: len(smsc.peers) == 2 and smsc.peers[1].received)
+        assert UnbindResp(sequence_number=9) in peer.received
+        smsc.peers[1].deliver(b"two")
+        eventually(smsc.peers[1].answers)
+        assert [message.text for message in inbox.came] == ["one", "two"]
+        assert not bound.wait(0.01)
+        assert repr(bound) == f"Receiver(127.0.0.1:{smsc.port})"
+    assert bound.wait(1)
+
+
+def test_a_receiver_whose_password_is_wrong_by_now_tells_who_waits() -> None:
+    with Smsc() as smsc, receiver(smsc, print) as bound:
+        smsc.script = lambda peer, pdu: peer.refuse(pdu, 0x0E)
+        smsc.hang_up()
+        with pytest.raises(errors.AuthenticationError, match="ESME_RINVPASWD"):
+            bound.wait(10)
+
+
+def test_closing_lets_the_handler_finish_and_leaves_the_rest_to_be_delivered_again() -> None:
+    entered, leave = threading.Event(), threading.Event()
+    inbox = Inbox()
+
+    def handler(message: Receipt | IncomingText) -> None:
+        inbox(message)
+        entered.set()
+        leave.wait(10)
+
+    with Smsc() as smsc:
+        bound = receiver(smsc, handler)
+        (peer,) = smsc.peers
+        for text in (b"one", b"two", b"three"):
+            peer.deliver(text)
+        assert entered.wait(10)
+        eventually(lambda: bound._incoming.qsize() == 2)
+        closing = threading.Thread(target=bound.close)
+        closing.start()
+        eventually(bound._closed.is_set)
+        leave.set()
+        closing.join(10)
+        assert [message.text for message in inbox.came] == ["one"]
+        assert peer.answers() == [(1, 0), (2, 0x64), (3, 0x64)]
+        assert isinstance(peer.received[-1], Unbind)
+        bound.close()
+
+
+def test_a_deliver_sm_that_crosses_our_unbind() -> None:
+    inbox = Inbox()
+
+    def late(peer: Peer, pdu: Unbind) -> None:
+        peer.deliver(b"late")
+        peer.refuse(pdu, 0)
+
+    with Smsc(only(Unbind, late)) as smsc:
+        receiver(smsc, inbox).close()
+        (peer,) = smsc.peers
+        eventually(peer.answers)
+        # Not handled, so not acknowledged: it comes again.
+        assert peer.answers() == [(1, 0x64)]
+    assert inbox.came == []
+
+
+def test_closing_from_inside_the_handler() -> None:
+    holder: list[Receiver] = []
+
+    def handler(message: Receipt | IncomingText) -> None:
+        holder[0].close()
+
+    with Smsc() as smsc:
+        holder.append(receiver(smsc, handler))
+        smsc.peers[0].deliver()
+        assert holder[0].wait(10)
+        assert smsc.peers[0].answers() == [(1, 0)]
+        holder[0].close()
+
+
+def test_closing_with_a_handler_that_hangs_is_bounded() -> None:
+    leave = threading.Event()
+    with Smsc() as smsc:
+        bound = receiver(smsc, lambda message: leave.wait(10), timeout=0.2)
+        smsc.peers[0].deliver()
+        began = time.monotonic()
+        bound.close()
+        assert time.monotonic() - began < 3
+        leave.set()
+
+
+def test_a_receiver_from_a_peer_that_writes_single_bytes() -> None:
+    inbox = Inbox()
+    with Smsc() as smsc:
+        smsc.single_bytes = True
+        with receiver(smsc, inbox):
+            (peer,) = smsc.peers
+            for number in range(20):
+                peer.deliver(b"m%d" % number)
+            eventually(lambda: len(peer.answers()) == 20)
+    assert [message.text for message in inbox.came] == [f"m{number}" for number in range(20)]
+
+
+def test_what_comes_with_the_answer_to_the_bind_is_not_forgotten() -> None:
+    inbox = Inbox()
+
+    def at_once(peer: Peer, pdu: BindReceiver) -> None:
+        state = Tlv.of(Tag.MESSAGE_STATE, 2)
+        answer = BindReceiverResp(sequence_number=pdu.sequence_number)
+        receipted = Tlv.of(Tag.RECEIPTED_MESSAGE_ID, "7")
+        deliver = DeliverSm(sequence_number=5, short_message=b"", tlvs=(state, receipted))
+        peer.write(encode(answer) + encode(deliver))
+
+    with Smsc(only(BindReceiver, at_once)) as smsc, receiver(smsc, inbox):
+        eventually(lambda: smsc.peers[0].answers() == [(5, 0)])
+    (receipt,) = inbox.came
+    assert isinstance(receipt, Receipt)
+    assert (receipt.message_id, receipt.state) == ("7", MessageState.DELIVERED)

@@ -1,0 +1,150 @@
+"""smpp.deliveries: which receipt is of which message, in any order that two connections may bring about."""
+
+from __future__ import annotations
+
+import threading
+from itertools import permutations
+
+import pytest
+
+from mspace_legacy.smpp.deliveries import Deliveries, Delivery, SubmittedMessage
+from mspace_legacy.smpp.receipts import MessageState, Receipt
+
+NUMBER = "254722000000"
+DELIVERED, ENROUTE, UNDELIVERABLE = MessageState.DELIVERED, MessageState.ENROUTE, MessageState.UNDELIVERABLE
+
+
+def message(*ids: str | None, recipient: str = NUMBER) -> SubmittedMessage:
+    return SubmittedMessage("MSPACE", recipient, "hi", ids)
+
+
+def receipt(message_id: str, state: MessageState | None = DELIVERED, recipient: str = NUMBER) -> Receipt:
+    return Receipt(message_id, state, recipient=recipient)
+
+
+def state_of(deliveries: Deliveries, message_id: str) -> MessageState | None:
+    found = deliveries.of(message_id)
+    assert found is not None
+    return found.state
+
+
+def test_a_receipt_finds_its_message() -> None:
+    deliveries = Deliveries()
+    one, two = message("1"), message("2")
+    deliveries.add(one)
+    deliveries.add(two)
+    assert deliveries.match(receipt("2")) == Delivery(two, (DELIVERED,))
+    assert deliveries.of("1") == Delivery(one, (None,))
+    assert state_of(deliveries, "1") is None
+    assert deliveries.of("3") is None
+
+
+def test_a_receipt_that_comes_before_the_response() -> None:
+    deliveries = Deliveries()
+    assert deliveries.match(receipt("7")) is None
+    deliveries.add(message("7"))
+    assert state_of(deliveries, "7") is DELIVERED
+    # It was of that one: a later message with the id used again begins without.
+    deliveries.add(message("7"))
+    assert state_of(deliveries, "7") is None
+
+
+@pytest.mark.parametrize("early", [0, 1, 2])
+def test_a_final_state_stays_whatever_overtakes_it(early: int) -> None:
+    deliveries = Deliveries()
+    for place, state in enumerate((DELIVERED, ENROUTE)):
+        if place == early:
+            deliveries.add(message("7"))
+        deliveries.match(receipt("7", state))
+    if early == 2:
+        deliveries.add(message("7"))
+    assert state_of(deliveries, "7") is DELIVERED
+
+
+def test_the_same_receipt_twice() -> None:
+    deliveries = Deliveries()
+    deliveries.add(message("1"))
+    assert deliveries.match(receipt("1")) == deliveries.match(receipt("1"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "receipted"),
+    [("1f", "31"), ("31", "1F"), ("0000001F", "0000000031"), ("0x-1", "0x-1"), ("abc_DEF", "abc_DEF")],
+)
+@pytest.mark.parametrize("early", [False, True])
+def test_an_id_in_hexadecimal_here_and_in_decimal_there(sent: str, receipted: str, early: bool) -> None:
+    deliveries = Deliveries()
+    if early:
+        deliveries.match(receipt(receipted))
+    deliveries.add(message(sent))
+    if not early:
+        assert deliveries.match(receipt(receipted)) is not None
+    assert state_of(deliveries, sent) is DELIVERED
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_number_read_the_other_way_is_not_of_another_recipient(early: bool) -> None:
+    # 16 may be hexadecimal 10, but that message went to somebody else.
+    deliveries = Deliveries()
+    if early:
+        deliveries.match(receipt("16", recipient="254733000000"))
+    deliveries.add(message("10"))
+    if not early:
+        assert deliveries.match(receipt("16", recipient="254733000000")) is None
+    assert state_of(deliveries, "10") is None
+
+
+@pytest.mark.parametrize("told", ["0722000000", "+254722000000", "722000000", ""])
+def test_the_recipient_as_the_service_writes_it(told: str) -> None:
+    deliveries = Deliveries()
+    deliveries.add(message("1"))
+    assert deliveries.match(receipt("1", recipient=told)) is not None
+
+
+@pytest.mark.parametrize("order", list(permutations("123")))
+def test_several_segments_are_one_message(order: tuple[str, ...]) -> None:
+    deliveries = Deliveries()
+    deliveries.match(receipt(order[0]))
+    deliveries.add(message("1", "2", "3"))
+    assert state_of(deliveries, "2") is None
+    assert deliveries.match(receipt(order[1])) is not None
+    assert state_of(deliveries, "2") is None
+    whole = deliveries.match(receipt(order[2]))
+    assert whole is not None
+    assert whole.state is DELIVERED
+
+
+def test_one_segment_that_failed_is_the_message_that_failed() -> None:
+    states = (DELIVERED, UNDELIVERABLE, None)
+    assert Delivery(message("1", "2", "3"), states).state is UNDELIVERABLE
+    assert Delivery(message("1", "2"), (DELIVERED, ENROUTE)).state is ENROUTE
+
+
+def test_a_segment_that_was_not_taken_has_no_receipt_and_hinders_none() -> None:
+    deliveries = Deliveries()
+    deliveries.add(message("1", None))
+    assert deliveries.match(receipt("1")) == Delivery(message("1", None), (DELIVERED, None))
+    assert deliveries.match(receipt("")) is None
+
+
+def test_it_forgets_the_oldest() -> None:
+    deliveries = Deliveries(most=3)
+    for number in range(10):
+        deliveries.add(message(f"m{number}"))
+        deliveries.match(receipt(f"early{number}"))
+    assert [deliveries.of(f"m{number}") is not None for number in range(10)] == [False] * 7 + [True] * 3
+    for number in range(10):
+        deliveries.add(message(f"early{number}"))
+        known = state_of(deliveries, f"early{number}")
+        assert known is (DELIVERED if number >= 7 else None)
+
+
+def test_two_threads() -> None:
+    deliveries = Deliveries()
+    ids = [f"m{number}" for number in range(2_000)]
+    receiving = threading.Thread(target=lambda: [deliveries.match(receipt(message_id)) for message_id in ids])
+    receiving.start()
+    for message_id in ids:
+        deliveries.add(message(message_id))
+    receiving.join()
+    assert {state_of(deliveries, message_id) for message_id in ids} == {DELIVERED}
