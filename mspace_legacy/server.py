@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 import socket
-import struct
 import threading
 import time
 from collections.abc import Iterable
@@ -17,8 +16,9 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mspace_legacy.errors import InvalidInput, MSpaceError, ReplyLost, TransportError
+from mspace_legacy.errors import MSpaceError, ReplyLost, TransportError
 from mspace_legacy.transport.base import Transport
+from mspace_legacy.transport.listener import RESET_ON_CLOSE, listening
 from mspace_legacy.wire.http import Request, Response
 
 try:
@@ -35,7 +35,7 @@ except ModuleNotFoundError as missing:
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-__all__ = ["Server", "listening"]
+__all__ = ["Server"]
 
 _log = logging.getLogger("mspace_legacy.server")
 
@@ -43,8 +43,6 @@ _MAX_REQUEST = 1 << 20
 _MOST_CONNECTIONS = 500
 """Open at once, idle ones among them; whoever comes after that waits. Many systems let a process have 1,024 files."""
 _CHANNEL = "mspace_legacy.channel"
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER on, with no time to linger: closing sends a reset."""
 
 
 class _Discreet(logging.Filter):
@@ -239,21 +237,6 @@ class Server:
         return _start(environ, start_response, response, cut=False)
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    :raises InvalidInput: the address can't be listened on.
-    """
-    try:
-        if not 0 <= port <= 65535:
-            raise OverflowError("a port is a number from 0 to 65535")
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family)
-    except (OSError, OverflowError, UnicodeError) as error:
-        problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    raise InvalidInput(f"can't listen on {host}:{port}: {problem}")
-
-
 _OF_THE_CONNECTION = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
      "upgrade", "content-length", "date")
@@ -297,4 +280,4 @@ def _request(environ: WSGIEnvironment) -> Request:
 
 def _break(channel: Any, *, reset: bool) -> None:
     if reset:
-        channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
 
-from mspace_legacy import sms
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import (
-    Interrupted,
-    ask,
-    code_of,
-    must_be_able_to_ask,
-    result_document,
-    show,
-    show_error,
-    show_json,
-    show_result,
-    show_table,
-    yes_option,
-)
+from mspace_legacy.cli.output import ask, must_be_able_to_ask, show, show_json, show_table, yes_option
+from mspace_legacy.cli.sending import answered_no, interruption_told, send_text
 from mspace_legacy.cli.settings import Settings, account_command
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.models import ResellerClient, SubUser
 
 __all__ = ["balance", "clients", "login", "report", "send", "subusers", "topup"]
-
-_ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}
 
 
 @click.command()
@@ -72,38 +56,9 @@ def send(settings: Settings, sender_id: str, recipients: str, message: str, yes:
     the newline at its end; one that begins with a hyphen goes behind '--'. Before anything is sent it shows what it
     will cost, and asks.
     """
-    if not yes:
-        must_be_able_to_ask()
-    if message == "-":
-        message = _standard_input()
-    if not sender_id or not message:
-        raise InvalidInput(f"the {'message' if sender_id else 'sender id'} is empty")
-    numbers = settings.recipients(recipients)
-    segments = sms.segments(message)
-    with settings.client() as client:
-        if not (yes and settings.as_json):
-            show_table(
-                ("sender id", "encoding", "segments", "recipients", "cost in credits"),
-                [
-                    (
-                        sender_id,
-                        _ENCODINGS[segments.encoding],
-                        len(segments),
-                        len(numbers),
-                        len(segments) * len(numbers),
-                    )
-                ],
-                stderr=not yes,
-            )
-        if not yes and not ask("Send it?"):
-            return _answered_no(settings)
-        with _interruption_told("sendtext"):
-            result = client.send_text(sender_id, numbers, message)
-    if settings.as_json:
-        show_json({"encoding": segments.encoding, **result_document(result)})
-    else:
-        show_result(result)
-    return code_of(result)
+    return send_text(
+        settings.client, settings.recipients, sender_id, recipients, message, yes=yes, as_json=settings.as_json
+    )
 
 
 @click.command()
@@ -156,12 +111,12 @@ def topup(settings: Settings, kind: str, name: str, count: int, yes: bool) -> in
         raise InvalidInput("the name is empty")
     with settings.client() as client:
         if not yes and not ask(f"Move {count} credits from {settings.username} to the {kind} {name}?"):
-            return _answered_no(settings)
+            return answered_no(as_json=settings.as_json)
         if kind == "client":
-            with _interruption_told("resellerclienttopup"):
+            with interruption_told("resellerclienttopup"):
                 made = client.top_up_reseller_client(name, count)
         else:
-            with _interruption_told("subacctopup"):
+            with interruption_told("subacctopup"):
                 made = client.top_up_sub_account(name, count)
     if settings.as_json:
         show_json(asdict(made))
@@ -176,29 +131,3 @@ def _show_accounts(settings: Settings, member: str, accounts: Iterable[SubUser |
     else:
         show_table(("name", "credits"), [(account.name, account.sms_balance) for account in accounts])
     return DONE
-
-
-def _answered_no(settings: Settings) -> int:
-    show_error("AnsweredNo", "you did not say yes: nothing was sent", FAILED, as_json=settings.as_json)
-    return FAILED
-
-
-def _standard_input() -> str:
-    data = sys.stdin.buffer.read()
-    try:
-        return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        pass
-    raise InvalidInput("the message on standard input is not UTF-8")
-
-
-@contextmanager
-def _interruption_told(operation: str) -> Iterator[None]:
-    try:
-        yield
-        return
-    except KeyboardInterrupt as interrupt:
-        error = Interrupted(f"{operation}: interrupted before the reply was there")
-        error.operation = operation
-        error.result = getattr(interrupt, "result", None)
-    raise error

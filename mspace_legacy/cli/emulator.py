@@ -9,7 +9,7 @@ import click
 from mspace_legacy.cli import DONE
 from mspace_legacy.cli.output import json_option, show, show_json
 from mspace_legacy.cli.serving import stopped_by_signals
-from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Fault, Faults, Ledger, load_accounts
+from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Fault, Faults, Ledger, Smsc, load_accounts
 from mspace_legacy.emulator.faults import FaultKind
 from mspace_legacy.server import Server
 from mspace_legacy.wire import legacy, v2
@@ -18,19 +18,23 @@ __all__ = ["emulator"]
 
 
 @click.command(
-    help=f"""Answer both APIs on a socket, as the service would.
+    help=f"""Answer both APIs on a socket and SMPP on another, as the service would.
 
     It stops at SIGINT (Ctrl-C) and SIGTERM, with exit code 0.
 
     The accounts are built in unless --accounts names a TOML file with a table [[account]] for each: username,
-    password, api_key, balance, sender_ids and so on. The built-in ones have the password '<user name>-password' and
-    the API key '<user name>-api-key-', filled with zeros to 128 characters.
+    password, api_key, balance, sender_ids and so on. The built-in ones have the password '<user name>-password', the
+    API key '<user name>-api-key-', filled with zeros to 128 characters, and for SMPP, where the user name is the
+    system_id, the password 'smpp-pwd'.
 
-    Kinds of fault: {", ".join(get_args(FaultKind))}.
+    Kinds of fault: {", ".join(get_args(FaultKind))}. SMPP's operation is submit_sm.
     """
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="A wider address serves whoever reaches it.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="By default the system picks one.")
+@click.option(
+    "--smpp-port", type=click.IntRange(0, 65535), default=0, help="That of SMPP. By default the system picks one."
+)
 @click.option("--accounts", "accounts_file", metavar="FILE.toml", help="The accounts, in place of the built-in ones.")
 @click.option("--file", "ledger_file", metavar="LEDGER.sqlite", help="Keeps balances and messages; else in memory.")
 @click.option(
@@ -52,6 +56,7 @@ __all__ = ["emulator"]
 def emulator(
     host: str,
     port: int,
+    smpp_port: int,
     accounts_file: str | None,
     ledger_file: str | None,
     faults: tuple[str, ...],
@@ -62,27 +67,30 @@ def emulator(
     on = Faults([Fault.parse(fault) for fault in faults])
     accounts = DEMO_ACCOUNTS if accounts_file is None else load_accounts(accounts_file)
     ledger = Ledger(accounts, path=ledger_file or ":memory:", delivery_delay=delivery_delay)
-    return _serve(Emulator(ledger, on), host, port, as_json=as_json)
+    return _serve(Emulator(ledger, on), host, port, smpp_port, as_json=as_json)
 
 
-def _serve(emulator: Emulator, host: str, port: int, *, as_json: bool) -> int:
+def _serve(emulator: Emulator, host: str, port: int, smpp_port: int, *, as_json: bool) -> int:
     try:
-        server = Server(emulator, host=host, port=port)
-        with stopped_by_signals(server):
-            _tell_addresses(emulator, server.url, as_json=as_json)
-            server.serve()
+        with Smsc(emulator.ledger, emulator.faults, host=host, port=smpp_port) as smsc:
+            server = Server(emulator, host=host, port=port)
+            with stopped_by_signals(server):
+                _tell_addresses(emulator, server.url, smsc, as_json=as_json)
+                server.serve()
     finally:
         emulator.close()
     return DONE
 
 
-def _tell_addresses(emulator: Emulator, url: str, *, as_json: bool) -> None:
+def _tell_addresses(emulator: Emulator, url: str, smsc: Smsc, *, as_json: bool) -> None:
     main_url, base_url = legacy.base_url(url), v2.base_url(url)
     usernames = [account.username for account in emulator.ledger.accounts]
     if as_json:
-        show_json({"main_url": main_url, "base_url": base_url, "usernames": usernames})
+        smpp = {"smpp_host": smsc.host, "smpp_port": smsc.port}
+        show_json({"main_url": main_url, "base_url": base_url, **smpp, "usernames": usernames})
         return
     show(f"legacy main_url  {main_url}")
     show(f"v2 base_url      {base_url}")
+    show(f"SMPP host, port  {smsc.host} {smsc.port}")
     show(f"user name        {usernames[0]}")
     show("Ctrl-C stops it.")

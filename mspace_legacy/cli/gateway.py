@@ -21,7 +21,8 @@ from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.accounts import AccountStore, Verifier
 from mspace_legacy.migration.gateway import Gateway, Metrics
 from mspace_legacy.migration.settings import Settings, load_settings
-from mspace_legacy.server import Server, listening
+from mspace_legacy.server import Server
+from mspace_legacy.transport.listener import listening
 from mspace_legacy.wire import legacy
 
 __all__ = ["gateway", "verifier"]

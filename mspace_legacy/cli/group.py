@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "verifier": "gateway",
     "parity": "parity",
     "scan": "scan",
+    "smpp": "smpp",
 }
 """The module below `mspace_legacy.cli` that holds each command, under the command's name."""
 
@@ -64,6 +65,9 @@ class _Commands(click.Group):
         module = import_module(f"mspace_legacy.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         command.epilog = _EPILOG
+        if isinstance(command, click.Group):
+            for below in command.commands.values():
+                below.epilog = _EPILOG
         return command
 
 

@@ -1,4 +1,4 @@
-"""Serving in the foreground until a signal says stop, in one process or in several."""
+"""Running in the foreground until a signal says stop, in one process or in several."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Protocol
 
-from mspace_legacy.server import Server
-
-__all__ = ["in_processes", "processors", "stopped_by_signals"]
+__all__ = ["Stoppable", "in_processes", "processors", "stopped_by_signals"]
 
 _log = logging.getLogger("mspace_legacy.server")
 
@@ -22,8 +21,16 @@ _TOO_SOON = 1.0
 """Seconds. A process that ended sooner is not put back at once: it would most likely end again."""
 
 
+class Stoppable(Protocol):
+    """What runs until it is told to stop."""
+
+    def stop(self) -> None:
+        """Stop; safe to call from a signal handler."""
+        ...
+
+
 @contextmanager
-def stopped_by_signals(server: Server, on_hangup: Callable[[], None] | None = None) -> Iterator[None]:
+def stopped_by_signals(server: Stoppable, on_hangup: Callable[[], None] | None = None) -> Iterator[None]:
     """Let SIGINT and SIGTERM stop `server`, and SIGHUP call `on_hangup`, where the system has it.
 
     To be entered before the address is told: who reads it may stop us at once.

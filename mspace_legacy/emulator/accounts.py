@@ -24,7 +24,11 @@ class Account:
 
     `balance` is in credits. `sub_user_of` or `client_of` names the account that it belongs to, which sees it and
     tops it up. A `reseller` may top up clients. What a `suspended` account asks for is answered `Kindly Contact
-    Providers for help`; the credits of a `frozen` one can't be moved: `Failed to deduct your account`.
+    Providers for help`; the credits of a `frozen` one can't be moved: `Failed to deduct your account`. With an
+    `smpp_password` it has SMPP, where `username` is its system_id: 8 and 15 characters of ASCII at most (SMPP 3.4,
+    sections 5.2.2 and 5.2.1).
+
+    :raises InvalidInput: one of those two that SMPP can't carry.
     """
 
     username: str
@@ -37,6 +41,29 @@ class Account:
     client_of: str | None = None
     suspended: bool = False
     frozen: bool = False
+    smpp_password: Secret | None = None
+
+    def __post_init__(self) -> None:
+        if self.smpp_password is not None:
+            problem = _smpp_problem(self.username, self.smpp_password)
+            if problem:
+                raise InvalidInput(problem)
+
+
+_LONGEST_SYSTEM_ID, _LONGEST_SMPP_PASSWORD = 15, 8
+
+
+def _smpp_problem(username: str, password: Secret) -> str:
+    """Why they can't be those of an SMPP account; without the password."""
+    if not _fits(username, _LONGEST_SYSTEM_ID):
+        return f"username: {username!r} is no system_id of SMPP: 1 to {_LONGEST_SYSTEM_ID} characters of ASCII"
+    if not _fits(password.reveal(), _LONGEST_SMPP_PASSWORD):
+        return f"smpp_password: SMPP carries 1 to {_LONGEST_SMPP_PASSWORD} characters of ASCII"
+    return ""
+
+
+def _fits(text: str, limit: int) -> bool:
+    return 1 <= len(text) <= limit and text.isascii() and "\0" not in text
 
 
 def _demo(username: str, balance: int, **more: Any) -> Account:
@@ -46,6 +73,7 @@ def _demo(username: str, balance: int, **more: Any) -> Account:
         Secret(f"{username}-api-key-".ljust(128, "0")),
         balance,
         ("MSPACE", "DEMO"),
+        smpp_password=Secret("smpp-pwd"),
         **more,
     )
 
@@ -64,7 +92,8 @@ DEMO_ACCOUNTS: tuple[Account, ...] = (
     _demo("frozen-client", 0, client_of="frozen"),
 )
 """`demo`, a reseller with two sub-accounts and two clients, and one account for each kind of refusal. The password
-is `<user name>-password`, the API key `<user name>-api-key-`, filled with zeros to 128 characters."""
+is `<user name>-password`, the API key `<user name>-api-key-`, filled with zeros to 128 characters, the SMPP password
+`smpp-pwd`."""
 
 
 def load_accounts(path: str | os.PathLike[str]) -> tuple[Account, ...]:
@@ -107,7 +136,12 @@ def _account(place: str, table: Any) -> Account:
         raise InvalidInput(f"{place}: balance is negative")
     if values.get("balance", 0) > MOST_CREDITS:
         raise InvalidInput(f"{place}: balance is more than {MOST_CREDITS}")
-    return Account(**values)
+    problem = ""
+    try:
+        return Account(**values)
+    except InvalidInput as error:
+        problem = f"{place}: {error}"
+    raise InvalidInput(problem)
 
 
 def _value(place: str, kind: Any, value: Any) -> Any:
@@ -118,7 +152,7 @@ def _value(place: str, kind: Any, value: Any) -> Any:
     expected = kind if kind in (int, bool) else str
     if type(value) is not expected:
         raise InvalidInput(f"{place} is a {type(value).__name__}, not a {expected.__name__}")
-    return Secret(value) if kind is Secret else value
+    return Secret(value) if kind in (Secret, Secret | None) else value
 
 
 def check_family(place: str, accounts: Iterable[Account]) -> None:

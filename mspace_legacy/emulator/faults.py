@@ -10,17 +10,30 @@ from typing import Literal, get_args
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.models import CALLS
 
-__all__ = ["Fault", "FaultKind", "Faults"]
+__all__ = ["SUBMIT_SM", "Fault", "FaultKind", "Faults"]
 
 FaultKind = Literal[
     "delay", "status", "fail", "refuse", "reset-before",
     "status-after", "reset-after", "truncate", "html", "garbage",
+    "throttle", "split", "reorder", "duplicate",
 ]  # fmt: skip
 """What goes wrong. After `delay:SECONDS` the call is answered as usual. Without acting on the call, `status:CODE`
 answers with an HTTP status, `fail:TEXT` with the text of a failure; `refuse` closes the connection and
 `reset-before` resets it, both without a reply. *Having acted* on it, `status-after:CODE` answers with a status,
 `reset-after` resets the connection, `truncate` sends half of the reply, `html` a page of HTML, and `garbage` bytes
-that mean nothing."""
+that mean nothing.
+
+SMPP's operation is `submit_sm`. It has `delay`, where the message is taken at once and the answer comes late, without
+holding up others; `refuse`, `reset-before` and `reset-after`; and four of its own. `throttle` answers ESME_RTHROTTLED
+and does not take the message. `reorder` sends the answer behind the next one, or after a tenth of a second where none
+comes; `duplicate` sends it twice. `split` is not of one submit_sm: whatever the SMSC writes goes out in single
+octets, and each such write is one of its times."""
+
+SUBMIT_SM = "submit_sm"
+"""The operation that SMPP has faults for."""
+
+_ONLY_SMPP = frozenset(("throttle", "split", "reorder", "duplicate"))
+_SMPP = frozenset(("delay", "refuse", "reset-before", "reset-after")) | _ONLY_SMPP
 
 _TAKES = {"delay": "seconds, such as delay:2", "status": "an HTTP status, such as status:503"}
 _TAKES |= {
@@ -31,9 +44,12 @@ _TAKES |= {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: for `operation`, or `*` for all, `times` times, or for good where that is None.
+    """One fault: for `operation`, or `*` for all that have such, `times` times, or for good where that is None.
 
-    :raises InvalidInput: no such operation or kind, or an argument that does not fit it.
+    An operation is one of the calls of the HTTP APIs, or `submit_sm`.
+
+    :raises InvalidInput: no such operation or kind, a kind that the operation does not have, or an argument that does
+        not fit it.
     """
 
     kind: FaultKind
@@ -42,12 +58,15 @@ class Fault:
     times: int | None = None
 
     def __post_init__(self) -> None:
-        if self.operation not in ("*", *CALLS):
+        if self.operation not in ("*", *CALLS, SUBMIT_SM):
             raise InvalidInput(
-                f"operation {self.operation!r} is not known: there are {', '.join(CALLS)}, or * for all"
+                f"operation {self.operation!r} is not known: there are {', '.join((*CALLS, SUBMIT_SM))}, or * for all"
             )
         if self.kind not in get_args(FaultKind):
             raise InvalidInput(f"fault {self.kind!r} is not known: there are {', '.join(get_args(FaultKind))}")
+        if self.operation != "*" and not self.is_for(self.operation):
+            there_are = ", ".join(kind for kind in get_args(FaultKind) if _makes_sense(kind, self.operation))
+            raise InvalidInput(f"fault {self.kind} makes no sense for {self.operation}: there are {there_are}")
         if bool(self.argument) != (self.kind in _TAKES):
             raise InvalidInput(f"fault {self.kind} takes {_TAKES.get(self.kind, 'nothing behind it')}")
         if self.kind == "delay" and not self._is_number():
@@ -63,6 +82,10 @@ class Fault:
         except ValueError:
             return False
 
+    def is_for(self, operation: str) -> bool:
+        """Whether it happens to that operation."""
+        return self.operation in ("*", operation) and _makes_sense(self.kind, operation)
+
     def once_less(self) -> Fault:
         """The fault with one of its times used up."""
         return self if self.times is None else replace(self, times=self.times - 1)
@@ -73,6 +96,10 @@ class Fault:
         before, _, argument = text.partition(":")
         operation, equals, kind = before.rpartition("=")
         return cls(kind, argument, operation if equals else "*")  # type: ignore[arg-type]  # checked just above
+
+
+def _makes_sense(kind: str, operation: str) -> bool:
+    return kind in _SMPP if operation == SUBMIT_SM else kind not in _ONLY_SMPP
 
 
 class Faults:
@@ -93,9 +120,11 @@ class Faults:
         with self._lock:
             self._on.clear()
 
-    def due(self, operation: str) -> list[Fault]:
-        """The faults for a call of `operation`; by being asked for, each has happened once more."""
+    def due(self, operation: str, kinds: Iterable[FaultKind] = get_args(FaultKind)) -> list[Fault]:
+        """The faults of these kinds for a call of `operation`; by being asked for, each has happened once more."""
         with self._lock:
-            due = [fault for fault in self._on if fault.operation in ("*", operation) and fault.times != 0]
+            due = [
+                fault for fault in self._on if fault.is_for(operation) and fault.kind in kinds and fault.times != 0
+            ]
             self._on = [fault.once_less() if fault in due else fault for fault in self._on]
         return due

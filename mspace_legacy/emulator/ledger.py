@@ -1,4 +1,4 @@
-"""The ledger: accounts, credits and messages in SQLite, and what each call does to them.
+"""The ledger: accounts, credits, messages and receipts in SQLite, and what each call does to them.
 
 Every call is one transaction: credits are taken and messages stored together, or neither.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from mspace_legacy import msisdn, sms
 from mspace_legacy.emulator.accounts import DEMO_ACCOUNTS, MOST_CREDITS, Account, check_family
@@ -23,6 +23,7 @@ from mspace_legacy.errors import (
     ContactProvider,
     InsufficientBalance,
     InvalidInput,
+    InvalidRecipient,
     InvalidSenderId,
     NotAuthorized,
     ServiceError,
@@ -47,7 +48,16 @@ from mspace_legacy.models import (
 )
 from mspace_legacy.secrets import Secret
 
-__all__ = ["NEVER_DELIVERED", "NEVER_SETTLED", "REJECTED", "Ledger", "StoredMessage"]
+__all__ = [
+    "NEVER_DELIVERED",
+    "NEVER_SETTLED",
+    "REJECTED",
+    "Address",
+    "Ledger",
+    "StoredMessage",
+    "StoredReceipt",
+    "vendor_time",
+]
 
 REJECTED = "254700000000"
 """A number that is refused when it is sent to; it costs nothing."""
@@ -75,7 +85,43 @@ CREATE TABLE IF NOT EXISTS message (
     segments INTEGER NOT NULL,
     submitted REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS receipt (
+    message_id INTEGER PRIMARY KEY REFERENCES message,
+    username TEXT NOT NULL REFERENCES account,
+    submitted REAL NOT NULL,
+    delivered INTEGER NOT NULL,
+    source_ton INTEGER NOT NULL,
+    source_npi INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    destination_ton INTEGER NOT NULL,
+    destination_npi INTEGER NOT NULL,
+    destination TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS receipt_due ON receipt (username, submitted);
 """
+
+
+class Address(NamedTuple):
+    """An address as SMPP writes it: type of number, numbering plan, and the number or name."""
+
+    ton: int
+    npi: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """A receipt that a receiver is still to be given: `submitted` and `done` in seconds of the ledger's clock.
+
+    `source` and `destination` are those of the message, as the submit_sm had them.
+    """
+
+    message_id: str
+    delivered: bool
+    submitted: float
+    done: float
+    source: Address
+    destination: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +138,7 @@ class StoredMessage:
 
 
 class Ledger:
-    """Accounts, credits and messages. Safe for threads, and for several processes on one file.
+    """Accounts, credits, messages and receipts. Safe for threads, and for several processes on one file.
 
     :param accounts: as they start; on a file that knows an account already, its balance there stands.
     :param path: of a file that keeps balances and messages, never a password; in memory by default.
@@ -175,6 +221,67 @@ class Ledger:
                 return self._top_up(call, "client_of")
         raise TypeError(f"no such call: {type(call).__name__}")
 
+    def account(self, username: str) -> Account | None:
+        """The account of that name, as it started."""
+        return self._accounts.get(username)
+
+    def submit(
+        self,
+        username: str,
+        source: Address,
+        destination: Address,
+        text: str,
+        *,
+        segments: int,
+        receipt: Literal["never", "if failed", "always"],
+    ) -> str:
+        """Take one message by SMPP, for `segments` credits, and give its id. `receipt` says whether one is due.
+
+        :raises ServiceError: it is refused, as a call of the HTTP APIs would be; nothing was changed.
+        """
+        account = self._accounts[username]
+        if account.suspended:
+            raise ContactProvider("the account is suspended")
+        if source.value not in account.sender_ids:
+            raise InvalidSenderId("the account has no such sender id")
+        number = _number(destination.value)
+        if number is None:
+            raise InvalidRecipient("no such number, or one that is refused")
+        delivered = number != NEVER_DELIVERED
+        has_receipt = receipt == "always" or (receipt == "if failed" and not delivered)
+        now = self._clock()
+        with self._transaction() as db:
+            _take(db, username, segments)
+            message_id = _stored(db, username, source.value, number, text, segments, now)
+            if has_receipt and number != NEVER_SETTLED:
+                db.execute(
+                    "INSERT INTO receipt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (int(message_id), username, now, delivered, *source, *destination),
+                )
+        return message_id
+
+    def receipts(self, username: str, limit: int) -> list[StoredReceipt]:
+        """The oldest receipts that are due by now, `limit` of them at most. They stay until they are dropped."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT message_id, delivered, submitted, source_ton, source_npi, source, "
+                "destination_ton, destination_npi, destination FROM receipt "
+                "WHERE username = ? AND submitted <= ? ORDER BY submitted, message_id LIMIT ?",
+                (username, self._clock() - self._delivery_delay, limit),
+            ).fetchall()
+        return [
+            StoredReceipt(
+                str(message_id), bool(delivered), submitted, submitted + self._delivery_delay,
+                Address(*addresses[:3]), Address(*addresses[3:]),
+            )
+            for message_id, delivered, submitted, *addresses in rows
+        ]  # fmt: skip
+
+    def drop_receipt(self, message_id: str) -> None:
+        """Forget a receipt, as it was acknowledged."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM receipt WHERE message_id = ?", (int(message_id),))
+
     def balance(self, username: str) -> int:
         """The credits of an account."""
         with self._lock:
@@ -214,7 +321,7 @@ class Ledger:
         segments = sms.segments(call.message).count
         numbers = [_number(recipient) for recipient in call.recipients]
         now = self._clock()
-        told = datetime.fromtimestamp(now + _EAST_AFRICA, timezone.utc).replace(tzinfo=None)
+        told = vendor_time(now)
         sent = []
         with self._transaction() as db:
             _take(db, call.username, segments * sum(number is not None for number in numbers))
@@ -223,12 +330,7 @@ class Ledger:
                     words = "Invalid recipient"
                     sent.append(SentMessage("", Outcome.REJECTED, recipient, description=words, response_time=told))
                     continue
-                inserted = db.execute(
-                    "INSERT INTO message (username, sender_id, recipient, text, segments, submitted) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    (call.username, call.sender_id, number, call.message, segments, now),
-                )
-                message_id = str(inserted.lastrowid)
+                message_id = _stored(db, call.username, call.sender_id, number, call.message, segments, now)
                 sent.append(SentMessage(message_id, Outcome.ACCEPTED, recipient, response_time=told))
         return sent
 
@@ -276,6 +378,21 @@ def _opened(path: str | os.PathLike[str]) -> sqlite3.Connection:
     else:
         return db
     raise InvalidInput(f"the ledger's file {os.fspath(path)!r} can't be opened: {problem}")
+
+
+def vendor_time(seconds: float) -> datetime:
+    """A time of the ledger's clock as East Africa's clocks show it."""
+    return datetime.fromtimestamp(seconds + _EAST_AFRICA, timezone.utc).replace(tzinfo=None)
+
+
+def _stored(
+    db: sqlite3.Connection, username: str, sender_id: str, number: str, text: str, segments: int, now: float
+) -> str:
+    inserted = db.execute(
+        "INSERT INTO message (username, sender_id, recipient, text, segments, submitted) VALUES (?, ?, ?, ?, ?, ?)",
+        (username, sender_id, number, text, segments, now),
+    )
+    return str(inserted.lastrowid)
 
 
 def _take(db: sqlite3.Connection, username: str, count: int) -> None:

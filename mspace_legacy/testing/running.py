@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from mspace_legacy.client import Client
-from mspace_legacy.emulator import Account, Emulator, Faults, Ledger
+from mspace_legacy.emulator import Account, Emulator, Faults, Ledger, Smsc
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.jar import MSpaceClient
 from mspace_legacy.server import Server
@@ -15,12 +15,14 @@ from mspace_legacy.wire import v2
 
 __all__ = ["RunningEmulator"]
 
+_NOT_RUNNING = "the emulator does not run: enter it with 'with'"
+
 
 class RunningEmulator:
     """An emulator on 127.0.0.1, on a port that the system picks; a context manager.
 
-    `username`, `password` and `api_key` are those of the ledger's first account, as text: no real account opens
-    with them. The clients are closed with the emulator.
+    `username`, `password`, `api_key` and `smpp_password` are those of the ledger's first account, as text: no real
+    account opens with them. The clients are closed with the emulator.
 
     :param ledger: of the demo accounts, in memory, by default.
     """
@@ -29,24 +31,33 @@ class RunningEmulator:
         self._emulator = Emulator(ledger)
         self._open = ExitStack()
         self._server: Server | None = None
+        self._smsc: Smsc | None = None
 
     def __enter__(self) -> RunningEmulator:
         self._open.callback(self._emulator.close)
         self._server = self._open.enter_context(Server(self._emulator))
+        self._smsc = self._open.enter_context(Smsc(self.ledger, self.faults))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server = None
+        self._server = self._smsc = None
         self._open.close()
 
     @property
     def url(self) -> str:
         """`http://127.0.0.1:port`, which is a `main_url` and a `base_url` too."""
         if self._server is None:
-            raise InvalidInput("the emulator does not run: enter it with 'with'")
+            raise InvalidInput(_NOT_RUNNING)
         return self._server.url
+
+    @property
+    def smpp_port(self) -> int:
+        """The port of 127.0.0.1 where it speaks SMPP."""
+        if self._smsc is None:
+            raise InvalidInput(_NOT_RUNNING)
+        return self._smsc.port
 
     @property
     def ledger(self) -> Ledger:
@@ -72,6 +83,16 @@ class RunningEmulator:
     def api_key(self) -> str:
         """The first account's API key."""
         return self._account.api_key.reveal()
+
+    @property
+    def smpp_password(self) -> str:
+        """The first account's password for SMPP; its system_id is the user name.
+
+        :raises InvalidInput: it has no SMPP.
+        """
+        if self._account.smpp_password is None:
+            raise InvalidInput(f"account {self.username!r} has no smpp_password")
+        return self._account.smpp_password.reveal()
 
     @property
     def _account(self) -> Account:

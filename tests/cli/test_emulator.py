@@ -15,7 +15,8 @@ import pytest
 
 from mspace_legacy import Client, MSpaceClient
 from mspace_legacy.cli import main
-from mspace_legacy.errors import OutcomeUnknown
+from mspace_legacy.errors import InvalidSenderId, OutcomeUnknown
+from mspace_legacy.smpp.client import Transmitter
 from tests.cli.process import start
 
 API_KEY = "demo-api-key-".ljust(128, "0")
@@ -41,11 +42,16 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, 
 def test_tells_where_it_is_and_stops_when_told(number: signal.Signals) -> None:
     with start("emulator") as process:
         assert process.stdout is not None
-        told = dict(process.stdout.readline().rsplit(maxsplit=1) for _ in range(3))
+        lines = [process.stdout.readline() for _ in range(4)]
+        told = dict(line.rsplit(maxsplit=1) for line in lines)
+        (told_smpp,) = (line for line in lines if line.startswith("SMPP host, port"))
         with MSpaceClient(told["legacy main_url"]) as client:
             assert client.getBalance(told["user name"], "demo-password") == "1000"
         with Client.v2("demo", API_KEY, base_url=told["v2 base_url"]) as v2:
             assert v2.balance() == 1000
+        host, port = told_smpp.split()[-2:]
+        with Transmitter(host, int(port), "demo", "smpp-pwd") as transmitter:
+            transmitter.send("MSPACE", "254722000001", "Hello")
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
@@ -71,6 +77,7 @@ def test_accounts_ledger_and_faults_are_as_given(tmp_path: Path) -> None:
     accounts = tmp_path / "accounts.toml"
     accounts.write_text(
         '[[account]]\nusername = "shop"\npassword = "pw"\napi_key = "k"\nbalance = 7\nsender_ids = ["SHOP"]\n'
+        'smpp_password = "smpp"\n'
     )
     given = ("--accounts", str(accounts), "--file", str(tmp_path / "ledger.sqlite"), "--delivery-delay", "0")
     with running(*given, "--fault", "sendtext=reset-after", "--fault", "login=fail:internal service error") as (
@@ -78,6 +85,9 @@ def test_accounts_ledger_and_faults_are_as_given(tmp_path: Path) -> None:
         told,
     ):
         assert told["usernames"] == ["shop"]
+        smpp = (told["smpp_host"], told["smpp_port"], "shop", "smpp")
+        with Transmitter(*smpp) as transmitter, pytest.raises(InvalidSenderId):
+            transmitter.send("OTHER", "254722000001", "Hello")
         with Client.legacy(told["main_url"], "shop", "pw") as client:
             assert client.balance() == 7
             with pytest.raises(OutcomeUnknown):
@@ -99,6 +109,8 @@ def test_accounts_ledger_and_faults_are_as_given(tmp_path: Path) -> None:
         (["--file", "no-such-folder/ledger.sqlite"], "no-such-folder/ledger.sqlite"),
         (["--host", "192.0.2.1"], "192.0.2.1"),
         (["--port", "65536"], "65536"),
+        (["--smpp-port", "65536"], "65536"),
+        (["--fault", "sendtext=throttle"], "throttle makes no sense for sendtext"),
         (["--delivery-delay", "-1"], "-1"),
     ],
 )

@@ -28,6 +28,7 @@ sub_user_of = "boss"
 client_of = "boss"
 suspended = true
 frozen = true
+smpp_password = "{CANARY[:8]}"
 """
 
 
@@ -42,7 +43,14 @@ def test_a_file_gives_its_accounts(file: Path) -> None:
     assert load_accounts(file) == (
         Account("boss", Secret(CANARY), Secret(f"{CANARY}-key"), 1_000, ("MSPACE", "Zoë"), reseller=True),
         Account(
-            "sub", Secret("p/%;"), Secret("k"), sub_user_of="boss", client_of="boss", suspended=True, frozen=True
+            "sub",
+            Secret("p/%;"),
+            Secret("k"),
+            sub_user_of="boss",
+            client_of="boss",
+            suspended=True,
+            frozen=True,
+            smpp_password=Secret("canary-7"),
         ),
     )
 
@@ -91,6 +99,15 @@ ONE = f'[[account]]\nusername = "u"\npassword = "{CANARY}"\napi_key = "{CANARY}"
         (ONE + "reseller = 1", "account 1: reseller is a int, not a bool"),
         (ONE + "sub_user_of = 1", "account 1: sub_user_of is a int, not a str"),
         (ONE + f'[[account]]\nusername = "v"\npassword = ["{CANARY}"]', "account 2: password is a list"),
+        (ONE + f'smpp_password = ["{CANARY}"]', "account 1: smpp_password is a list, not a str"),
+        # SMPP 3.4, section 5.2.2: a password has 8 characters at most, and a NUL.
+        (ONE + 'smpp_password = "canary-71f3"', "account 1: smpp_password: SMPP carries 1 to 8 characters of ASCII"),
+        (ONE + 'smpp_password = "pässword"', "account 1: smpp_password: SMPP carries"),
+        (ONE + 'smpp_password = "a\\u0000b"', "account 1: smpp_password: SMPP carries"),
+        (ONE + 'smpp_password = ""', "account 1: smpp_password: SMPP carries"),
+        # Section 5.2.1: a system_id has 15.
+        (ONE.replace('"u"', '"sixteen-letters!"') + 'smpp_password = "p"', "account 1: username: 'sixteen-letters!'"),
+        (ONE.replace('"u"', '"zoë"') + 'smpp_password = "p"', "account 1: username: 'zoë' is no system_id"),
         (ONE + ONE, "there are two accounts 'u'"),
         (ONE + 'sub_user_of = "nobody"', "'u' belongs to 'nobody', which is not there"),
         (ONE + 'client_of = "nobody"', "'u' belongs to 'nobody', which is not there"),
@@ -127,3 +144,13 @@ def test_the_demo_accounts_try_everything() -> None:
         assert account.password == Secret(f"{account.username}-password")
         assert len(account.api_key.reveal()) == 128
         assert account.api_key.reveal().rstrip("0") == f"{account.username}-api-key-"
+        assert account.smpp_password == Secret("smpp-pwd")
+
+
+def test_an_account_made_in_python_is_held_to_smpp_s_limits_too() -> None:
+    assert Account("fifteen-letters", Secret("p"), Secret("k"), smpp_password=Secret("12345678")).smpp_password
+    for username, password in (("u", "123456789"), ("u", ""), ("sixteen-letters!", "p")):
+        with pytest.raises(InvalidInput) as raised:
+            Account(username, Secret("p"), Secret("k"), smpp_password=Secret(password))
+        assert "123456789" not in str(raised.value)
+    assert Account("sixteen-letters!", Secret("p"), Secret("k")).smpp_password is None

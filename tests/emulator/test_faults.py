@@ -29,6 +29,11 @@ from mspace_legacy.errors import InvalidInput
         ("reset-after", Fault("reset-after")),
         ("truncate", Fault("truncate")),
         ("garbage", Fault("garbage")),
+        ("submit_sm=throttle", Fault("throttle", operation="submit_sm")),
+        ("submit_sm=delay:0.05", Fault("delay", "0.05", "submit_sm")),
+        ("split", Fault("split")),
+        ("reorder", Fault("reorder")),
+        ("duplicate", Fault("duplicate")),
     ],
 )
 def test_a_fault_as_the_command_line_writes_it(text: str, fault: Fault) -> None:
@@ -56,6 +61,16 @@ def test_a_fault_as_the_command_line_writes_it(text: str, fault: Fault) -> None:
         ("status:5xx", "takes an HTTP status"),
         ("status-after:-1", "takes an HTTP status, such as status-after:502"),
         ("fail", "takes a text, such as fail:Insufficient Balance"),
+        ("throttle:1", "fault throttle takes nothing behind it"),
+        ("sendtext=throttle", "fault throttle makes no sense for sendtext: there are delay, status"),
+        ("balance=split", "fault split makes no sense for balance: there are delay, status"),
+        (
+            "submit_sm=html",
+            "fault html makes no sense for submit_sm: there are delay, refuse, reset-before, reset-after, throttle, "
+            "split, reorder, duplicate",
+        ),
+        ("submit_sm=status:503", "fault status makes no sense for submit_sm"),
+        ("submit_sm=fail:Insufficient Balance", "fault fail makes no sense for submit_sm"),
     ],
 )
 def test_a_fault_that_is_none_says_what_there_is(text: str, told: str) -> None:
@@ -82,6 +97,21 @@ def test_a_fault_happens_for_its_operation_as_often_as_asked() -> None:
     assert kinds(faults, "balance") == ["garbage"]
     faults.clear()
     assert kinds(faults, "balance") == []
+
+
+def test_a_fault_for_all_happens_where_it_makes_sense() -> None:
+    faults = Faults([Fault("html", times=1), Fault("throttle", times=1), Fault("reset-after")])
+    assert kinds(faults, "submit_sm") == ["throttle", "reset-after"]
+    assert kinds(faults, "submit_sm") == ["reset-after"]
+    assert kinds(faults, "balance") == ["html", "reset-after"]
+    assert kinds(faults, "balance") == ["reset-after"]
+
+
+def test_a_fault_of_a_kind_that_is_not_asked_for_keeps_its_times() -> None:
+    faults = Faults([Fault("split", times=1), Fault("delay", "1", times=1)])
+    assert [fault.kind for fault in faults.due("submit_sm", ("delay", "throttle"))] == ["delay"]
+    assert kinds(faults, "submit_sm") == ["split"]
+    assert kinds(faults, "submit_sm") == []
 
 
 def test_a_fault_that_happens_no_times_never_happens() -> None:

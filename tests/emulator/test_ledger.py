@@ -11,12 +11,20 @@ from typing import Any
 import pytest
 
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Account, Ledger
-from mspace_legacy.emulator.ledger import NEVER_DELIVERED, NEVER_SETTLED, REJECTED
+from mspace_legacy.emulator.ledger import (
+    NEVER_DELIVERED,
+    NEVER_SETTLED,
+    REJECTED,
+    Address,
+    StoredMessage,
+    StoredReceipt,
+)
 from mspace_legacy.errors import (
     AuthenticationError,
     ContactProvider,
     InsufficientBalance,
     InvalidInput,
+    InvalidRecipient,
     InvalidSenderId,
     NotAuthorized,
     ServiceError,
@@ -322,6 +330,59 @@ def test_a_file_keeps_balances_and_messages_and_no_secret(tmp_path: Path) -> Non
     again.close()
     for file in tmp_path.iterdir():
         assert b"canary" not in file.read_bytes()
+
+
+PHONE = Address(1, 1, "254722123456")
+NAME = Address(5, 0, "MSPACE")
+
+
+def test_what_is_submitted_is_a_message_like_others(ledger: Ledger, clock: Clock) -> None:
+    message_id = ledger.submit("demo", NAME, PHONE, "Hello", segments=3, receipt="never")
+    (message,) = ledger.messages()
+    assert message == StoredMessage(message_id, "demo", "MSPACE", "254722123456", "Hello", 3, clock.now)
+    assert ledger.balance("demo") == 997
+    (report,) = ledger.answer(DeliveryReports("demo", message_id))
+    assert report.status == "1"
+    clock.now += 10
+    (report,) = ledger.answer(DeliveryReports("demo", message_id))
+    assert report.delivered
+
+
+@pytest.mark.parametrize(
+    ("username", "source", "destination", "error"),
+    [
+        ("suspended", NAME, PHONE, ContactProvider),
+        ("demo", Address(5, 0, "OTHER"), PHONE, InvalidSenderId),
+        ("demo", NAME, Address(1, 1, REJECTED), InvalidRecipient),
+        ("demo", NAME, Address(1, 1, "12"), InvalidRecipient),
+        ("empty", NAME, PHONE, InsufficientBalance),
+    ],
+)
+def test_what_is_refused_leaves_no_message_and_no_receipt(
+    ledger: Ledger, clock: Clock, username: str, source: Address, destination: Address, error: type[ServiceError]
+) -> None:
+    with pytest.raises(error):
+        ledger.submit(username, source, destination, "Hello", segments=1, receipt="always")
+    clock.now += 10
+    assert (ledger.messages(), ledger.receipts(username, 10), ledger.total()) == ([], [], TOTAL)
+
+
+def test_receipts_are_due_in_their_order_and_stay_until_they_are_dropped(ledger: Ledger, clock: Clock) -> None:
+    begun = clock.now
+    first = ledger.submit("demo", NAME, PHONE, "1", segments=1, receipt="always")
+    clock.now += 1
+    second = ledger.submit("demo", NAME, Address(2, 0, NEVER_DELIVERED), "2", segments=1, receipt="always")
+    ledger.submit("subuser1", NAME, PHONE, "3", segments=1, receipt="always")
+    assert ledger.receipts("demo", 10) == []
+    clock.now = begun + 10
+    told = StoredReceipt(first, True, begun, begun + 10, NAME, PHONE)
+    assert ledger.receipts("demo", 10) == ledger.receipts("demo", 10) == [told]
+    clock.now = begun + 11
+    failed = StoredReceipt(second, False, begun + 1, begun + 11, NAME, Address(2, 0, NEVER_DELIVERED))
+    assert ledger.receipts("demo", 10) == [told, failed]
+    assert ledger.receipts("demo", 1) == [told]
+    ledger.drop_receipt(first)
+    assert ledger.receipts("demo", 10) == [failed]
 
 
 def test_two_ledgers_share_one_file(tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+"""Sending from the command line: what `send` and `smpp send` share, from the question to what became of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from mspace_legacy import sms
+from mspace_legacy.cli import FAILED
+from mspace_legacy.cli.output import (
+    Interrupted,
+    ask,
+    code_of,
+    must_be_able_to_ask,
+    result_document,
+    show_error,
+    show_json,
+    show_result,
+    show_table,
+)
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.models import SendResult
+
+__all__ = ["Sender", "answered_no", "interruption_told", "send_text"]
+
+_ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}
+
+
+class Sender(Protocol):
+    """What sends: a `Client`, or a `Transmitter`."""
+
+    def send_text(self, sender_id: str, recipients: str | Iterable[str], message: str) -> SendResult:
+        """Send `message` to each of `recipients`; see `Client.send_text`."""
+        ...
+
+
+def send_text(
+    opened: Callable[[], AbstractContextManager[Sender]],
+    read_recipients: Callable[[str], tuple[str, ...]],
+    sender_id: str,
+    recipients: str,
+    message: str,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Check, tell the cost, ask, send, and tell what became of it; gives the exit code.
+
+    :param opened: makes what sends, once all that needs no account has been checked.
+    :param read_recipients: gives the numbers as they are sent to.
+    :param message: `-` for standard input.
+    """
+    if not yes:
+        must_be_able_to_ask()
+    if message == "-":
+        message = _standard_input()
+    if not sender_id or not message:
+        raise InvalidInput(f"the {'message' if sender_id else 'sender id'} is empty")
+    numbers = read_recipients(recipients)
+    segments = sms.segments(message)
+    with opened() as sender:
+        if not (yes and as_json):
+            show_table(
+                ("sender id", "encoding", "segments", "recipients", "cost in credits"),
+                [
+                    (
+                        sender_id,
+                        _ENCODINGS[segments.encoding],
+                        len(segments),
+                        len(numbers),
+                        len(segments) * len(numbers),
+                    )
+                ],
+                stderr=not yes,
+            )
+        if not yes and not ask("Send it?"):
+            return answered_no(as_json=as_json)
+        with interruption_told("sendtext"):
+            result = sender.send_text(sender_id, numbers, message)
+    if as_json:
+        show_json({"encoding": segments.encoding, **result_document(result)})
+    else:
+        show_result(result)
+    return code_of(result)
+
+
+def answered_no(*, as_json: bool) -> int:
+    """Tell that nothing was done, as the answer was no; gives the exit code."""
+    show_error("AnsweredNo", "you did not say yes: nothing was sent", FAILED, as_json=as_json)
+    return FAILED
+
+
+def _standard_input() -> str:
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        pass
+    raise InvalidInput("the message on standard input is not UTF-8")
+
+
+@contextmanager
+def interruption_told(operation: str) -> Iterator[None]:
+    """Let Ctrl-C while `operation` is under way be told as what it is: the service may have acted."""
+    try:
+        yield
+        return
+    except KeyboardInterrupt as interrupt:
+        error = Interrupted(f"{operation}: interrupted before the reply was there")
+        error.operation = operation
+        error.result = getattr(interrupt, "result", None)
+    raise error

@@ -1,0 +1,232 @@
+"""The commands of SMPP: sending as a transmitter, and listening as a receiver."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import click
+
+from mspace_legacy import msisdn
+from mspace_legacy.cli import DONE, FAILED
+from mspace_legacy.cli.output import Interrupted, json_option, plain, show, yes_option
+from mspace_legacy.cli.sending import send_text
+from mspace_legacy.cli.serving import stopped_by_signals
+from mspace_legacy.cli.settings import secret
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.secrets import Secret
+from mspace_legacy.smpp.client import DEFAULT_PORT, IncomingText, Receiver, Transmitter
+from mspace_legacy.smpp.receipts import Receipt
+
+__all__ = ["smpp"]
+
+_log = logging.getLogger("mspace_legacy.smpp")
+
+_OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
+    click.option("--host", envvar="MSPACE_SMPP_HOST", help="Where the SMSC is; or MSPACE_SMPP_HOST."),
+    click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True),
+    click.option("--system-id", envvar="MSPACE_SMPP_SYSTEM_ID", help="The account; or MSPACE_SMPP_SYSTEM_ID."),
+    click.option(
+        "--password-file",
+        metavar="FILE",
+        help="File that holds the password; or MSPACE_SMPP_PASSWORD holds it. Else it is asked for.",
+    ),
+    click.option("--tls", is_flag=True, help="Over TLS, with the certificates that the system knows."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What the options and the environment say of the bind, not yet checked."""
+
+    host: str | None
+    port: int
+    system_id: str | None
+    password_file: str | None
+    tls: bool
+
+    def checked(self) -> tuple[str, int, str, Secret]:
+        """Host, port, system_id and password, which is prompted for if it must be.
+
+        :raises InvalidInput: one is missing or wrong; the message says how to give it.
+        """
+        if not self.host:
+            raise InvalidInput("no host: give --host or MSPACE_SMPP_HOST")
+        if not self.system_id:
+            raise InvalidInput("no system_id: give --system-id or MSPACE_SMPP_SYSTEM_ID")
+        password = secret("password", "--password-file", self.password_file, "MSPACE_SMPP_PASSWORD")
+        return self.host, self.port, self.system_id, password
+
+
+def _bind_command(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the shared options; it gets them as one `_Settings`, its first argument."""
+
+    @functools.wraps(function)
+    def command(**given: Any) -> int:
+        shared = {field.name: given.pop(field.name) for field in fields(_Settings)}
+        return function(_Settings(**shared), **given)
+
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.group(no_args_is_help=False)
+def smpp() -> None:
+    """Send and listen over SMPP 3.4.
+
+    'mspace-legacy emulator' has an SMSC to try it with.
+    """
+
+
+@smpp.command()
+@click.argument("sender_id")
+@click.argument("recipients")
+@click.argument("message")
+@yes_option
+@_bind_command
+@click.option(
+    "--window",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="How many may be without an answer at once.",
+)
+@click.option(
+    "--country",
+    type=click.Choice(["KE", "UG"]),
+    default="KE",
+    show_default=True,
+    help="How local numbers are read.",
+)
+@json_option
+def send(
+    settings: _Settings,
+    sender_id: str,
+    recipients: str,
+    message: str,
+    yes: bool,
+    window: int,
+    country: str,
+    as_json: bool,
+) -> int:
+    """Send a message to one number or several.
+
+    RECIPIENTS are numbers with commas between them. A MESSAGE of '-' is read from standard input, as UTF-8, without
+    the newline at its end; one that begins with a hyphen goes behind '--'. Before anything is sent it shows what it
+    will cost, and asks. A message of several segments has the id of its first one.
+    """
+    return send_text(
+        lambda: _bound(settings, window, country),
+        functools.partial(msisdn.recipients, country=country),
+        sender_id,
+        recipients,
+        message,
+        yes=yes,
+        as_json=as_json,
+    )
+
+
+@contextmanager
+def _bound(settings: _Settings, window: int, country: str) -> Iterator[Transmitter]:
+    with ExitStack() as held:
+        transmitter = Transmitter(*settings.checked(), window=window, tls=settings.tls, country=country)
+        held.enter_context(transmitter)
+        try:
+            yield transmitter
+        except Interrupted:
+            # To close it would be to wait for the answers, which is what the user broke off.
+            held.pop_all()
+            raise
+
+
+@smpp.command()
+@_bind_command
+@click.option("--count", type=click.IntRange(min=1), help="Stop after so many. By default it goes on.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
+def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
+    """Print each delivery receipt and incoming text, a line each, as they come.
+
+    What was printed is acknowledged, and so does not come again. It stops at SIGINT (Ctrl-C) and SIGTERM, with exit
+    code 0. A lost connection is made again; that is told on standard error.
+    """
+    listening = _Listening(count, as_json=as_json)
+    level = _log.level
+    try:
+        with (
+            Receiver(*settings.checked(), listening.take, tls=settings.tls) as receiver,
+            stopped_by_signals(listening),
+        ):
+            click.echo(plain(f"Bound to {settings.host}:{settings.port}. Ctrl-C stops it."), err=True)
+            while not listening.stopped.wait(0.5):
+                receiver.wait(0)
+    finally:
+        _log.setLevel(level)
+    return FAILED if listening.unread else DONE
+
+
+class _Listening:
+    """Prints what comes, until it is told to stop or has printed as many as were asked for."""
+
+    def __init__(self, count: int | None, *, as_json: bool) -> None:
+        self._left = count
+        self._as_json = as_json
+        self.stopped = threading.Event()
+        self.unread = False
+        """Whether nobody reads what is printed any more."""
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def take(self, came: Receipt | IncomingText) -> None:
+        """The receiver's handler. What it raises for comes again, to whoever listens next."""
+        if self.stopped.is_set():
+            # It is no failure, as the library's log would have it.
+            _log.setLevel(logging.CRITICAL)
+            raise InterruptedError
+        try:
+            if self._as_json:
+                click.echo(json.dumps(_document(came)))
+            else:
+                show(_line(came))
+        except OSError:
+            self.unread = True
+            self.stop()
+            raise
+        if self._left is not None:
+            self._left -= 1
+            if not self._left:
+                self.stop()
+
+
+def _line(came: Receipt | IncomingText) -> str:
+    if isinstance(came, IncomingText):
+        part = came.concatenation
+        which = f"  part {part.number} of {part.total}" if part else ""
+        text = f"octets {came.octets.hex()}" if came.text is None else came.text
+        return f"text     from {came.sender} to {came.recipient}{which}  {text}"
+    if not came.message_id or not (came.state or came.stat):
+        return f"receipt  from {came.recipient}, unreadable  {came.text}"
+    error = f"  err {came.error_code}" if came.error_code.strip("0") else ""
+    return f"receipt  {came.message_id} to {came.recipient}  {came.state.name if came.state else came.stat}{error}"
+
+
+def _document(came: Receipt | IncomingText) -> dict[str, Any]:
+    """What came, for programs: octets in hexadecimal, times as the service's own clock had them."""
+    if isinstance(came, IncomingText):
+        return {"kind": "text", **asdict(came), "octets": came.octets.hex()}
+    return {
+        "kind": "receipt",
+        **asdict(came),
+        "state": came.state.name if came.state else None,
+        "delivered": came.delivered,
+        "submitted": came.submitted.isoformat() if came.submitted else None,
+        "done": came.done.isoformat() if came.done else None,
+        "raw": came.raw.hex(),
+    }
