@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+import signal
 import socket
 import ssl
 import threading
@@ -708,6 +709,33 @@ def test_it_may_be_closed_by_a_callback() -> None:
         submitted(future)
         sender.close()
         assert isinstance(smsc.peers[0].received[-1], Unbind)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
+def test_an_interruption_leaves_nobody_waiting() -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with Smsc() as smsc, transmitter(smsc, window=2) as sender:
+            for number in range(3):
+                sender.send("MSPACE", NUMBER, f"m{number}")
+            smsc.script = no_answer
+            others: list[Future[SubmittedMessage]] = []
+            other = threading.Timer(0.05, lambda: others.append(sender.submit("MSPACE", NUMBER, "other")))
+            other.start()
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(KeyboardInterrupt):
+                sender.send("MSPACE", NUMBER, "interrupted")
+            other.join()
+            smsc.script = Peer.obey
+            smsc.hang_up()
+            assert isinstance(failure(others[0]), OutcomeUnknown)
+            assert sender.send("MSPACE", NUMBER, "last").message_ids == ("4",)
+            assert smsc.texts == ["m0", "m1", "m2", "last"]
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 # Closing
