@@ -15,6 +15,7 @@ import pytest
 
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger, load_accounts
 from mspace_legacy.emulator.faults import FaultKind
+from mspace_legacy.emulator.smsc import Smsc
 from mspace_legacy.migration import AccountStore, Settings, load_settings
 from mspace_legacy.secrets import Secret
 from mspace_legacy.server import Server
@@ -38,7 +39,10 @@ def blocks(page: str, language: str) -> list[str]:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An emulator, told of in the environment as the pages tell their readers to."""
-    with Server(Emulator(Ledger(delivery_delay=0))) as server:
+    ledger = Ledger(delivery_delay=0)
+    with Server(Emulator(ledger)) as server, Smsc(ledger) as smsc:
+        monkeypatch.setenv("MSPACE_SMPP_HOST", smsc.host)
+        monkeypatch.setenv("MSPACE_SMPP_PORT", str(smsc.port))
         monkeypatch.setenv("MSPACE_URL", server.url)
         monkeypatch.setenv("MSPACE_BASE_URL", server.url)
         monkeypatch.setenv("MSPACE_USERNAME", "demo")

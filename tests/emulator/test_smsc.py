@@ -775,56 +775,19 @@ def test_smpplib(smsc: Smsc, ledger: Ledger, clock: Clock) -> None:
     assert ledger.receipts("demo", 10) == [], "it acknowledged the receipt"
 
 
-_NPM_CLIENT = """
-const smpp = require('smpp');
-const address = {url: 'smpp://127.0.0.1:' + process.argv[2]};
-const account = {system_id: 'demo', password: 'smpp-pwd'};
-const told = {};
-const sending = smpp.connect(address, () => sending.bind_transmitter(account, bound => {
-  told.bound = bound.command_status;
-  const message = {source_addr_ton: 5, source_addr: 'MSPACE', destination_addr: '254722000001',
-                   registered_delivery: 1, short_message: 'Habari \\u2603'};
-  sending.submit_sm(message, taken => {
-    told.taken = [taken.command_status, taken.message_id];
-    sending.unbind(() => {
-      sending.close();
-      const receiving = smpp.connect(address, () => receiving.bind_receiver(account));
-      receiving.on('deliver_sm', receipt => {
-        told.receipt = [receipt.esm_class, receipt.source_addr, receipt.short_message.message];
-        receiving.send(receipt.response());
-        receiving.unbind(() => { receiving.close(); console.log(JSON.stringify(told)); });
-      });
-    });
-  });
-}));
-"""
+PEERS = Path(__file__).parent.parent / "smpp" / "peers"
 
 
-@pytest.fixture(scope="module")
-def npm_smpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that has npm's `smpp`."""
-    npm = shutil.which("npm")
-    if not npm or not shutil.which("node"):
-        pytest.skip("there is no node, or no npm")
-    folder = tmp_path_factory.mktemp("npm")
-    installed = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), "smpp@0.6.0-rc.4"],
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    if installed.returncode:
-        pytest.skip("npm has no smpp to give")
-    return folder
-
-
-def test_the_smpp_package_of_npm(npm_smpp: Path) -> None:
-    (npm_smpp / "client.js").write_text(_NPM_CLIENT, "utf-8")
+@pytest.mark.skipif(
+    not (shutil.which("node") and (PEERS / "node_modules" / "smpp").is_dir()),
+    reason="needs node, and `npm ci` in tests/smpp/peers",
+)
+def test_the_smpp_package_of_npm() -> None:
     ledger = Ledger(delivery_delay=0)
     with Smsc(ledger) as smsc:
         ran = subprocess.run(
-            ["node", "client.js", str(smsc.port)],  # noqa: S607  # whichever node there is
-            cwd=npm_smpp,
+            ["node", "messenger.js", str(smsc.port)],  # noqa: S607  # whichever node there is
+            cwd=PEERS,
             capture_output=True,
             text=True,
             timeout=60,
