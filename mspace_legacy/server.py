@@ -42,6 +42,7 @@ _log = logging.getLogger("mspace_legacy.server")
 _MAX_REQUEST = 1 << 20
 _MOST_CONNECTIONS = 500
 """Open at once, idle ones among them; whoever comes after that waits. Many systems let a process have 1,024 files."""
+_THREADS_THAT_REFUSE = 4
 _CHANNEL = "mspace_legacy.channel"
 
 
@@ -162,6 +163,7 @@ class Server:
         )
         server.channel_class = _LiberalChannel if liberal else _Channel
         self._server = server
+        self._threads = threads
         self._stopping = threading.Event()
         # Reentrant, as a signal handler may call `stop` in the thread that serves.
         self._ending = threading.RLock()
@@ -196,15 +198,22 @@ class Server:
                 self._server.pull_trigger()
 
     def serve(self, *, grace: float = 10.0) -> None:
-        """Serve until `stop` is called, then for `grace` seconds at most until every request is answered."""
+        """Serve until `stop` is called, then for `grace` seconds at most until every request is answered.
+
+        Those that had not begun by then are answered with status 503: nothing was done.
+        """
         while not self._stopping.is_set():
             wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
         self._server.accepting = False
         self._server.del_channel(self._map)
         self._server.socket.close()
         end = time.monotonic() + grace
+        # They tell what waits for a thread that nothing was done: those under way may take all the time there is.
+        self._server.task_dispatcher.set_thread_count(self._threads + _THREADS_THAT_REFUSE)
         while self._is_busy() and time.monotonic() < end:
             wasyncore.loop(timeout=0.05, use_poll=True, map=self._map, count=1)
+        if cut_off := sum(bool(channel.requests) for channel in self._server.active_channels.values()):
+            _log.error("%d calls were cut off: they took longer than %g seconds", cut_off, grace)
         self._server.task_dispatcher.shutdown()
         with self._ending:
             self._ended = True
@@ -218,6 +227,8 @@ class Server:
 
     def _application(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response: Response
+        if self._stopping.is_set():
+            return _start(environ, start_response, Response(503, b"stopping: nothing was done\n"), cut=False)
         try:
             response = self._transport.handle(_request(environ))
         except ReplyLost as lost:

@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from mspace_legacy.cli import DONE
-from mspace_legacy.cli.output import json_option, show, show_json
+from mspace_legacy.cli.output import json_option, log_to_stderr, show, show_json
 from mspace_legacy.cli.serving import stopped_by_signals
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Fault, Faults, Ledger, Smsc, load_accounts
 from mspace_legacy.emulator.faults import FaultKind
@@ -52,6 +52,7 @@ __all__ = ["emulator"]
     metavar="SECONDS",
     help="Until a message is delivered.",
 )
+@click.option("--log", is_flag=True, help="Tell each call that is answered, on standard error.")
 @json_option
 def emulator(
     host: str,
@@ -61,9 +62,12 @@ def emulator(
     ledger_file: str | None,
     faults: tuple[str, ...],
     delivery_delay: float,
+    log: bool,
     as_json: bool,
 ) -> int:
     """See the help above."""
+    if log:
+        log_to_stderr()
     on = Faults([Fault.parse(fault) for fault in faults])
     accounts = DEMO_ACCOUNTS if accounts_file is None else load_accounts(accounts_file)
     ledger = Ledger(accounts, path=ledger_file or ":memory:", delivery_delay=delivery_delay)

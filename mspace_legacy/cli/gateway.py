@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from mspace_legacy.cli import DONE
-from mspace_legacy.cli.output import json_option, plain, show, show_json
+from mspace_legacy.cli.output import json_option, log_to_stderr, show, show_json
 from mspace_legacy.cli.serving import in_processes, processors, stopped_by_signals
 from mspace_legacy.cli.settings import secret
 from mspace_legacy.errors import InvalidInput
@@ -50,7 +49,7 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
     )
-    _log_to_stderr()
+    log_to_stderr()
     # Read here too, so that what is wrong with it is told once, and before anything is served.
     usernames = AccountStore.load(settings.accounts).usernames
     if check:
@@ -89,17 +88,20 @@ def _serve(settings: Settings, config_file: str, listener: socket.socket, tell: 
 
     def reload() -> None:
         try:
-            served.reload(load_settings(config_file))
+            changed = load_settings(config_file)
+            served.reload(changed)
         except InvalidInput as error:
             _log.error("nothing was changed: %s", error)
-        else:
-            _log.info("routes and accounts were read again")
+            return
+        _log.info("routes and accounts were read again: %s", changed.routes)
+        kept = replace(settings, routes=changed.routes, accounts=changed.accounts)
+        if replace(changed, host=settings.host, port=settings.port) != kept:
+            _log.warning("the other settings take a restart")
 
     try:
         with stopped_by_signals(server, on_hangup=reload):
             tell()
-            # A call under way may take as long as the API behind it may.
-            server.serve(grace=settings.connect_timeout + settings.reply_timeout + 5)
+            server.serve(grace=settings.longest_call)
     finally:
         served.close()
 
@@ -113,19 +115,6 @@ def _shared_counts(workers: int) -> Iterator[None]:
     with TemporaryDirectory(prefix="mspace-legacy-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         yield
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logger = logging.getLogger("mspace_legacy")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-
-
-class _OneLine(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return plain(super().format(record))
 
 
 def _metrics() -> Metrics | None:

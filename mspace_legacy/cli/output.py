@@ -6,6 +6,7 @@ Text from outside passes `plain` before a terminal sees it, and never stands whe
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
@@ -24,6 +25,7 @@ __all__ = [
     "ask",
     "code_of",
     "json_option",
+    "log_to_stderr",
     "must_be_able_to_ask",
     "never_fail_to_encode",
     "plain",
@@ -64,6 +66,20 @@ def plain(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def log_to_stderr() -> None:
+    """Print what the library logs, from INFO up, a line each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("mspace_legacy")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -36,8 +37,8 @@ _OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
     ),
     click.option(
         "--url",
-        envvar="MSPACE_URL",
-        help="Where the API lives, with or without its path; or MSPACE_URL. v2 has a default, legacy none.",
+        help="Where the API lives, with or without its path; or MSPACE_URL, or for v2 MSPACE_BASE_URL. v2 has a "
+        "default, legacy none.",
     ),
     click.option("--username", envvar="MSPACE_USERNAME", help="The account; or MSPACE_USERNAME."),
     click.option(
@@ -97,7 +98,7 @@ class Settings:
             raise InvalidInput("no user name: give --username or MSPACE_USERNAME")
         timeout = DEFAULT_TIMEOUT if self.timeout is None else self.timeout
         if api == "v2":
-            base = v2.base_url(self.url or v2.BASE_URL)
+            base = v2.base_url(self.url or os.environ.get("MSPACE_BASE_URL") or _safe_url() or v2.BASE_URL)
             key = secret("API key", "--api-key-file", self.api_key_file, "MSPACE_API_KEY")
             return Client.v2(
                 self.username,
@@ -109,12 +110,13 @@ class Settings:
             )
         if self.style:
             raise InvalidInput("--style is for v2: add --api v2, or leave it out")
-        if not self.url:
+        url = self.url or os.environ.get("MSPACE_URL")
+        if not url:
             raise InvalidInput(
                 "no URL: the legacy API has no default one; give --url or MSPACE_URL, with the host that the vendor "
                 "gave you"
             )
-        base = legacy.base_url(self.url)
+        base = legacy.base_url(url)
         password = secret("password", "--password-file", self.password_file, "MSPACE_PASSWORD")
         return Client.legacy(base, self.username, password, timeout=timeout, country=self.country)
 
@@ -122,6 +124,13 @@ class Settings:
         has_key = self.api_key_file or os.environ.get("MSPACE_API_KEY")
         has_password = self.password_file or os.environ.get("MSPACE_PASSWORD")
         return "v2" if has_key and not has_password else "legacy"
+
+
+def _safe_url() -> str:
+    """MSPACE_URL, if a key may go there: over plain http it is the legacy API's, unless it is on this machine."""
+    url = os.environ.get("MSPACE_URL", "")
+    is_safe = url.startswith("https://") or re.match(r"http://(127(\.\d+){3}|localhost|\[::1\])[:/]", f"{url}/")
+    return url if is_safe else ""
 
 
 def account_command(function: Callable[..., int]) -> Callable[..., int]:

@@ -6,6 +6,7 @@ that says so. A fake that swallows mistakes is worth nothing.
 
 from __future__ import annotations
 
+import logging
 import time
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,8 @@ from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import failure_kind
 
 __all__ = ["Emulator"]
+
+_log = logging.getLogger("mspace_legacy.emulator")
 
 _DIALECTS: tuple[tuple[ModuleType, str], ...] = ((legacy, "password"), (v2, "api_key"))
 
@@ -71,6 +74,8 @@ class Emulator:
         except ServiceError as error:
             outcome = error
         response: Response = dialect.encode_reply(incoming.call, outcome, incoming.form)
+        told = type(outcome).__name__ if isinstance(outcome, ServiceError) else "done"
+        _log.info("%s %s: %s", dialect.__name__.rpartition(".")[2], incoming.call.operation, told)
         for fault in faults:
             response = _spoilt(fault, incoming.call, response)
         return response

@@ -187,6 +187,9 @@ class AccountStore:
         """The user names that are there."""
         return tuple(self._accounts)
 
+    def __contains__(self, username: object) -> bool:
+        return username in self._accounts
+
     def remembers(self, username: str, password: Secret) -> bool:
         """Whether this very password was found right before: quick, and never wrong in saying yes."""
         return hmac.compare_digest(self._remembered.get(username, b""), self._hash(username, password))

@@ -21,7 +21,7 @@ from mspace_legacy.errors import AuthenticationError, InvalidInput, MSpaceError,
 from mspace_legacy.migration.accounts import AccountStore
 from mspace_legacy.migration.adapter import failed
 from mspace_legacy.migration.routes import Router
-from mspace_legacy.migration.settings import Settings
+from mspace_legacy.migration.settings import LONGEST_BRAKE, Settings
 from mspace_legacy.migration.shadow import Comparisons
 from mspace_legacy.secrets import Secret
 from mspace_legacy.transport import Network, Retry, Transport
@@ -44,8 +44,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Exchange(NamedTuple):
     """One request and what became of it, for the access log and for metrics.
 
-    `operation` and `route` are `-` where it did not come that far. `refused` is `malformed`, `password` or `slowed`,
-    or `-`. `username` is told of an account whose password was right, as anything may stand in its place before.
+    `operation` and `route` are `-` where it did not come that far. `refused` is `malformed`, `account` (which is not
+    in the store), `password` or `slowed`, or `-`. `username` is told of an account that is in the store: what else
+    comes may be anything.
     """
 
     request_id: str
@@ -133,11 +134,6 @@ class Gateway:
     def __repr__(self) -> str:
         return f"Gateway({self._settings!r})"
 
-    @property
-    def usernames(self) -> tuple[str, ...]:
-        """Those of the account store."""
-        return self._behind[0].usernames
-
     def reload(self, settings: Settings) -> None:
         """Take over routes and accounts. Requests under way finish as they began.
 
@@ -207,7 +203,9 @@ class Gateway:
         refused = self._refused(accounts, call.username, password, address)
         if refused:
             told = legacy.encode_reply(call, AuthenticationError("unknown, or a wrong password"), form)
-            return _Told(_too_soon(told) if refused == "slowed" else told, call.operation, refused=refused)
+            username = call.username if call.username in accounts else "-"
+            told = _too_soon(told) if refused == "slowed" else told
+            return _Told(told, call.operation, refused=refused, username=username)
         asked = legacy.encode_request(call, password, base=self._base, ours=True)
         accept = header(request.headers, "accept")
         asked = replace(asked, headers={"Accept": accept} if accept else {})
@@ -228,7 +226,7 @@ class Gateway:
         if accounts.verify(username, password):
             return ""
         self._brake.failed(address)
-        return "password"
+        return "password" if username in accounts else "account"
 
 
 def _too_soon(told: Response) -> Response:
@@ -253,7 +251,7 @@ class _Brake:
 
     FREE = 3
     """Failures without a wait: someone typing."""
-    FIRST, LONGEST = 0.25, 5.0
+    FIRST, LONGEST = 0.25, LONGEST_BRAKE
     """Seconds; doubled with each failure."""
     FORGOTTEN = 300.0
     """Seconds after the last failure."""

@@ -29,7 +29,7 @@ class PrometheusMetrics:
         )
         self._refused = Counter(
             "mspace_gateway_refused",
-            "Requests that were not let in: malformed, a wrong password, or too many failures before.",
+            "Requests that were not let in: malformed, no such account, a wrong password, or too many of those.",
             ("reason",),
             registry=self._registry,
         )

@@ -13,9 +13,10 @@ from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.routes import Routes
 from mspace_legacy.tomlfile import load_toml
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT
+from mspace_legacy.transport.retry import DEFAULT_TOTAL_TIME
 from mspace_legacy.wire import legacy, v2
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["LONGEST_BRAKE", "Settings", "load_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,15 @@ class Settings:
                 raise InvalidInput(
                     f"trusted_proxies: {network!r} is neither an address nor a network such as 10.0.0.0/8"
                 ) from None
+
+    @property
+    def longest_call(self) -> float:
+        """Seconds that one call may take, with the wait after failures and however often a read is asked."""
+        return LONGEST_BRAKE + DEFAULT_TOTAL_TIME + self.connect_timeout + self.reply_timeout
+
+
+LONGEST_BRAKE = 5.0
+"""Seconds that an address waits at most after failures; see `gateway`."""
 
 
 def load_settings(path: str | os.PathLike[str]) -> Settings:

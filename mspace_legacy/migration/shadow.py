@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -385,6 +386,14 @@ _all: weakref.WeakSet[Comparisons] = weakref.WeakSet()
 def _forget_all() -> None:
     for comparisons in list(_all):
         comparisons._forget()
+
+
+@atexit.register
+def _finish_all() -> None:
+    """A program that is short ends before its comparisons do, whose threads end with it: give them some time."""
+    end = time.monotonic() + CLOSING_GRACE
+    for comparisons in list(_all):
+        comparisons.wait(max(0.0, end - time.monotonic()))
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,9 +12,13 @@ from mspace_legacy.errors import InvalidInput, NotSent, TransportError
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire.http import Request, Response
 
-__all__ = ["Retry"]
+__all__ = ["DEFAULT_TOTAL_TIME", "Retry"]
 
 _PASSING_STATUSES = frozenset((429, *range(500, 600)))
+
+
+DEFAULT_TOTAL_TIME = 30.0
+"""Seconds."""
 
 
 class Retry:
@@ -36,7 +40,7 @@ class Retry:
         transport: Transport,
         *,
         attempts: int = 3,
-        total_time: float = 30.0,
+        total_time: float = DEFAULT_TOTAL_TIME,
         first_pause: float = 0.2,
         longest_pause: float = 5.0,
     ) -> None:

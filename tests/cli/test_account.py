@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mspace_legacy.cli import main
+from mspace_legacy.cli.settings import Settings
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator
 from mspace_legacy.server import Server
 from tests.cli.process import Terminal, run, start
@@ -644,3 +645,24 @@ def test_a_user_name_does_nothing_to_a_terminal(
 def test_the_demo_accounts_are_the_ones_that_these_tests_use() -> None:
     demo = DEMO_ACCOUNTS[0]
     assert (demo.username, demo.password.reveal(), demo.api_key.reveal()) == ("demo", PASSWORD, API_KEY)
+
+
+@pytest.mark.parametrize(
+    ("url", "base_url", "goes_to"),
+    [
+        ("http://legacy.invalid", None, "https://api.mspace.co.ke"),
+        ("http://127.0.0.1.legacy.invalid", None, "https://api.mspace.co.ke"),
+        ("http://legacy.invalid", "http://v2.invalid", "http://v2.invalid"),
+        ("https://v2.invalid", None, "https://v2.invalid"),
+        ("http://127.0.0.1:8080", None, "http://127.0.0.1:8080"),
+        ("http://localhost", None, "http://localhost"),
+    ],
+)
+def test_the_key_does_not_go_to_the_host_of_the_legacy_api(
+    url: str, base_url: str | None, goes_to: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in v2(url, **({"MSPACE_BASE_URL": base_url} if base_url else {})).items():
+        monkeypatch.setenv(name, value)
+    client = Settings(None, None, "demo", None, None, None, None, "KE", False).client()
+    assert f"base_url='{goes_to}/smsapi/v2'" in repr(client)
+    client.close()

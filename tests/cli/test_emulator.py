@@ -120,3 +120,19 @@ def test_a_wrong_setting_is_told(arguments: list[str], told: str, capsys: pytest
     assert told in err
     assert 1 <= len(err.splitlines()) <= 2
     assert out == ""
+
+
+def test_it_tells_which_api_was_asked_what() -> None:
+    with start("emulator", "--log") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        main_url = process.stdout.readline().split()[-1]
+        with MSpaceClient(main_url) as client:
+            client.getBalance("demo", "demo-password")
+            client.getBalance("demo", "not-the-password")
+        told = [process.stderr.readline(), process.stderr.readline()]
+        process.terminate()
+        rest = process.stderr.read()
+    assert told[0].endswith("mspace_legacy.emulator legacy balance: done\n")
+    assert told[1].endswith("mspace_legacy.emulator legacy balance: AuthenticationError\n")
+    assert "password" not in "".join(told) + rest

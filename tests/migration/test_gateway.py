@@ -628,7 +628,8 @@ def test_the_access_log(make: Make, caplog: pytest.LogCaptureFixture, clock: Sim
     assert access(caplog) == [
         {"request": ids[0], "username": "'demo'", "operation": "balance", "route": "'legacy'", "refused": "-",
          "status": "200"} | of_all,
-        {"request": ids[1], **none, "operation": "subusers", "refused": "password", "status": "200"} | of_all,
+        {"request": ids[1], **none, "username": "'demo'", "operation": "subusers", "refused": "password",
+         "status": "200"} | of_all,
         {"request": ids[2], "username": "'demo'", "operation": "sendtext", "route": "'canary:100 to v2'",
          "refused": "-", "status": "200"} | of_all,
         {"request": ids[3], **none, "refused": "malformed", "status": "400"} | of_all,
@@ -732,7 +733,6 @@ def test_routes_and_accounts_are_read_again(gateway: Gateway, upstream: Upstream
     store.write_text(store.read_text().replace('username = "demo"', 'username = "other"'))
     gateway.reload(load_settings(tmp_path / "gateway.toml"))
     assert asked(gateway, "").body == FAILURE
-    assert "other" in gateway.usernames
 
 
 def test_a_bad_file_changes_nothing(make: Make, upstream: Upstream, tmp_path: Path) -> None:
@@ -869,10 +869,11 @@ def test_each_fault_on_the_wire_is_told_and_no_send_is_repeated(
             response = caller.get(operation)
             error = told_as_failure(operation, response)
             # On a busy machine the time-out may come before the request has been read.
-            scripted.wait_for_requests(before + 1)
+            scripted.wait_for_requests(before + 1, seconds=1)
             reached = len(scripted.requests) - before
             if operation in ACTING:
-                assert reached == 1
+                # None, where it went out by a connection that was being closed: which is told as unknown, too.
+                assert reached == 1 or (reached == 0 and isinstance(error, OutcomeUnknown))
                 # What redirects or refuses in so many words has not acted; of all else nobody can know.
                 assert isinstance(error, OutcomeUnknown) or fault in ("302", "308", "400", "429")
             else:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -33,7 +34,7 @@ from mspace_legacy.transport import Transport
 from mspace_legacy.wire import legacy
 from mspace_legacy.wire.documents import Form
 from mspace_legacy.wire.http import Request, Response
-from tests.migration.stores import demo_store
+from tests.migration.stores import demo_store, write_demo_store
 from tests.migration.transports import Held, Says, Seen, json_reply
 
 PASSWORD, KEY = DEMO_ACCOUNTS[0].password, DEMO_ACCOUNTS[0].api_key
@@ -590,3 +591,23 @@ def test_normalise_sees_each_answer_with_its_operation() -> None:
 
     assert compared(b"1001", b"1009", normalise=rounded).equal
     assert seen == [("balance", {"balance": "1001"}), ("balance", {"balance": "1009"})]
+
+
+def test_a_short_program_ends_when_its_comparisons_have(emulator_url: str, tmp_path: Path) -> None:
+    write_demo_store(tmp_path)
+    program = f"""
+import sys
+from mspace_legacy import MSpaceClient
+from mspace_legacy.migration import Comparisons
+
+client = MSpaceClient(
+    {emulator_url!r}, routes="balance=shadow", accounts="accounts.toml", base_url={emulator_url!r},
+    comparisons=Comparisons(lambda each: print(each.operation, each.equal, flush=True)),
+)
+print(client.getBalance("demo", "demo-password"))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout.splitlines() == ["1000", "balance True"]
+    assert ran.stderr == ""

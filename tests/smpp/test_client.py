@@ -812,8 +812,8 @@ def test_a_peer_that_reads_nothing() -> None:
 
     with Smsc(stall) as smsc:
         sender = transmitter(smsc, timeout=0.5, window=100_000, reconnect_for=0.2, long="payload")
-        # Some ten megabytes: more than buffers hold.
-        futures = [sender.submit("MSPACE", NUMBER, "x" * 38_000) for _ in range(300)]
+        # Some thirty megabytes: more than buffers hold.
+        futures = [sender.submit("MSPACE", NUMBER, "x" * 38_000) for _ in range(900)]
         smsc.script = hang_up
         kinds = [failure(future) for future in futures]
         began = time.monotonic()
@@ -998,10 +998,10 @@ def test_the_connection_is_lost_while_the_handler_runs() -> None:
         smsc.peers[0].deliver(b"two")
         assert entered.wait(10)
         smsc.hang_up()
-        eventually(lambda: len(smsc.peers) == 2)
+        # The first to come back may have been hung up on as well.
+        eventually(lambda: len(smsc.peers) > 1 and smsc.peers[-1].received)
         leave.set()
-        again = smsc.peers[1]
-        eventually(lambda: again.received)
+        again = smsc.peers[-1]
         again.deliver(b"one")
         again.deliver(b"two")
         eventually(lambda: len(again.answers()) == 2)
