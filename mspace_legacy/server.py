@@ -42,6 +42,8 @@ _log = logging.getLogger("mspace_legacy.server")
 _MAX_REQUEST = 1 << 20
 _MOST_CONNECTIONS = 500
 """Open at once, idle ones among them; whoever comes after that waits. Many systems let a process have 1,024 files."""
+_LONGEST_IDLE = 30
+"""Seconds that a connection may say nothing: whoever holds very many of them must not keep others out for long."""
 _THREADS_THAT_REFUSE = 4
 _CHANNEL = "mspace_legacy.channel"
 
@@ -74,6 +76,14 @@ class _Task(WSGITask):
         environment: dict[str, Any] = super().get_environment()
         environment[_CHANNEL] = self.channel
         return environment
+
+    def build_response_header(self) -> bytes:
+        server: Any = self.channel.server
+        if server.stopping.is_set():
+            # Else the next request by this connection would be there before it is closed.
+            self.set_close_on_finish()
+        header: bytes = super().build_response_header()
+        return header
 
 
 class _Refusal(ErrorTask):
@@ -150,6 +160,7 @@ class Server:
     ) -> None:
         self._transport = transport
         self._map: dict[int, Any] = {}
+        self._stopping = threading.Event()
         server: Any = create_server(
             self._application,
             map=self._map,
@@ -157,14 +168,16 @@ class Server:
             threads=threads,
             ident=None,
             max_request_body_size=_MAX_REQUEST,
+            channel_timeout=_LONGEST_IDLE,
+            cleanup_interval=5,
             connection_limit=_MOST_CONNECTIONS,
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=False,
         )
+        server.stopping = self._stopping
         server.channel_class = _LiberalChannel if liberal else _Channel
         self._server = server
         self._threads = threads
-        self._stopping = threading.Event()
         # Reentrant, as a signal handler may call `stop` in the thread that serves.
         self._ending = threading.RLock()
         self._ended = False
@@ -210,6 +223,9 @@ class Server:
         end = time.monotonic() + grace
         # They tell what waits for a thread that nothing was done: those under way may take all the time there is.
         self._server.task_dispatcher.set_thread_count(self._threads + _THREADS_THAT_REFUSE)
+        for channel in list(self._server.active_channels.values()):
+            if not channel.requests and not channel.total_outbufs_len:
+                channel.handle_close()
         while self._is_busy() and time.monotonic() < end:
             wasyncore.loop(timeout=0.05, use_poll=True, map=self._map, count=1)
         if cut_off := sum(bool(channel.requests) for channel in self._server.active_channels.values()):

@@ -368,7 +368,7 @@ def _opened(path: str | os.PathLike[str]) -> sqlite3.Connection:
     db = None
     try:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        db.execute("PRAGMA journal_mode = WAL")
+        _keep_a_log_ahead(db)
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript(_SCHEMA)
     except sqlite3.Error as error:
@@ -378,6 +378,20 @@ def _opened(path: str | os.PathLike[str]) -> sqlite3.Connection:
     else:
         return db
     raise InvalidInput(f"the ledger's file {os.fspath(path)!r} can't be opened: {problem}")
+
+
+def _keep_a_log_ahead(db: sqlite3.Connection) -> None:
+    """Where several open one file, SQLite does not wait for this as it does for everything else."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def vendor_time(seconds: float) -> datetime:

@@ -12,7 +12,8 @@ import hmac
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,29 @@ _MOST_MEMORY = 1 << 28
 _SALT = _DIGEST = 32
 """Bytes."""
 
-_at_once = threading.BoundedSemaphore(os.cpu_count() or 1)
-"""Verifications that run at the same time: each holds its 16 MiB, and more than there are processors gain nothing."""
+
+class _Pool:
+    """The few threads that run scrypt: more than there are processors gain nothing, and each keeps its 16 MiB."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as a child of a fork must, which has none of its parent's threads."""
+        self._threads: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def run(self, work: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(os.cpu_count() or 1, "mspace-legacy scrypt")
+        return self._threads.submit(work).result()
+
+
+_pool = _Pool()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.forget)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -114,8 +136,10 @@ def _parsed(text: str) -> Verifier | str:
 
 
 def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int, length: int = _DIGEST) -> bytes:
-    with _at_once:
+    def work() -> bytes:
         return hashlib.scrypt(_bytes(password), salt=salt, n=n, r=r, p=p, maxmem=_MOST_MEMORY * 2, dklen=length)
+
+    return _pool.run(work)
 
 
 def _bytes(password: Secret) -> bytes:
@@ -189,6 +213,15 @@ class AccountStore:
 
     def __contains__(self, username: object) -> bool:
         return username in self._accounts
+
+    def remember_from(self, other: AccountStore) -> None:
+        """Take over which passwords `other` found right, of the accounts whose verifier is the same."""
+        self._hash_key = other._hash_key
+        self._remembered = {
+            username: remembered
+            for username, remembered in other._remembered.copy().items()
+            if username in self and self._accounts[username].verifier == other._accounts[username].verifier
+        }
 
     def remembers(self, username: str, password: Secret) -> bool:
         """Whether this very password was found right before: quick, and never wrong in saying yes."""

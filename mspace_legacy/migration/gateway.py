@@ -14,10 +14,12 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from mspace_legacy.errors import AuthenticationError, InvalidInput, MSpaceError, RequestError
+from mspace_legacy.errors import AuthenticationError, InvalidInput, MSpaceError, RequestError, ServerError
 from mspace_legacy.migration.accounts import AccountStore
 from mspace_legacy.migration.adapter import failed
 from mspace_legacy.migration.routes import Router
@@ -141,7 +143,9 @@ class Gateway:
         """
         if settings.routes.ask("legacy") and not self._settings.main_url:
             raise InvalidInput("routes: there was no main_url when the gateway started: start it anew")
-        self._behind = self._made(settings)
+        accounts, router = self._made(settings)
+        accounts.remember_from(self._behind[0])
+        self._behind = accounts, router
 
     def handle(self, request: Request) -> Response:
         """The reply, for every request; see `Transport`. A lost reply of an API's is told as a status, too."""
@@ -202,9 +206,12 @@ class Gateway:
         accounts, router = self._behind
         refused = self._refused(accounts, call.username, password, address)
         if refused:
-            told = legacy.encode_reply(call, AuthenticationError("unknown, or a wrong password"), form)
             username = call.username if call.username in accounts else "-"
-            told = _too_soon(told) if refused == "slowed" else told
+            told = legacy.encode_reply(call, AuthenticationError("unknown, or a wrong password"), form)
+            if refused == "slowed":
+                # Its password was not looked at: it may well be right.
+                told = replace(failed(call, ServerError("too many failures"), form), status=429)
+                told = replace(told, headers=(*told.headers, ("Retry-After", "5")))
             return _Told(told, call.operation, refused=refused, username=username)
         asked = legacy.encode_request(call, password, base=self._base, ours=True)
         accept = header(request.headers, "accept")
@@ -215,22 +222,24 @@ class Gateway:
         except MSpaceError as error:
             _log.warning("request=%s %s", request_id, error)
             response = failed(call, error, form)
+        else:
+            if response.status >= 500:
+                _log.warning(
+                    "request=%s %s: status %d by way of %s", request_id, call.operation, response.status, way.name
+                )
         return _Told(response, call.operation, way.name, username=call.username)
 
     def _refused(self, accounts: AccountStore, username: str, password: Secret, address: str) -> str:
         """Why it is not let in; empty where it is. An address that fails again and again waits before it is told."""
         if accounts.remembers(username, password):
             return ""
-        if not self._brake.wait(address):
-            return "slowed"
-        if accounts.verify(username, password):
-            return ""
-        self._brake.failed(address)
+        with self._brake.admitted(address) as admitted:
+            if not admitted:
+                return "slowed"
+            if accounts.verify(username, password):
+                return ""
+            self._brake.failed(address)
         return "password" if username in accounts else "account"
-
-
-def _too_soon(told: Response) -> Response:
-    return replace(told, status=429, headers=(*told.headers, ("Retry-After", "5")))
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -244,6 +253,8 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 class _Brake:
     """Makes whoever failed wait before the next attempt, the longer the more often; in bounded memory and threads.
+
+    Verifying a password takes its time, too: so few threads wait here or verify that the rest go on serving.
 
     Only attempts whose password is not known to be right pass here, so that a program with a wrong one does not slow
     down others behind the same address.
@@ -263,21 +274,20 @@ class _Brake:
         self._lock = threading.Lock()
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def wait(self, address: str) -> bool:
-        """Wait as long as the address has earned; False at once where too many threads are waiting already."""
+    @contextmanager
+    def admitted(self, address: str) -> Iterator[bool]:
+        """Hold a place, after as long a wait as the address has earned; False at once where there is no place."""
         with self._lock:
             count, last = self._failures.get(_network_of(address), (0, 0.0))
-            if count <= self.FREE or time.monotonic() - last > self.FORGOTTEN:
-                return True
-            if self._waiting >= self._most_waiting:
-                return False
-            self._waiting += 1
+            admitted = self._waiting < self._most_waiting
+            self._waiting += admitted
         try:
-            time.sleep(min(self.FIRST * 2.0 ** min(count - self.FREE - 1, 10), self.LONGEST))
+            if admitted and count > self.FREE and time.monotonic() - last <= self.FORGOTTEN:
+                time.sleep(min(self.FIRST * 2.0 ** min(count - self.FREE - 1, 10), self.LONGEST))
+            yield admitted
         finally:
             with self._lock:
-                self._waiting -= 1
-        return True
+                self._waiting -= admitted
 
     def failed(self, address: str) -> None:
         """Count one failure."""

@@ -252,9 +252,10 @@ class Router:
 
         Comparisons that were given stay open, as others may use them too.
         """
-        self.comparisons.wait(CLOSING_GRACE)
         if self._closes_comparisons:
             self.comparisons.close()
+        else:
+            self.comparisons.wait(CLOSING_GRACE)
         self._legacy.close()
         if self._v2 is not None:
             self._v2.close()

@@ -502,7 +502,8 @@ def test_v2_is_asked_the_very_same_with_the_accounts_own_key(style: v2.Style, da
         (asked,) = counted.requests
         assert v2.decode_request(asked)[:2] == (call, Secret(KEY))
         assert "another" not in str(asked.headers)
-        assert "demo-password" not in asked.url + str(asked.headers) + str(asked.body)
+        if "demo-password" not in str(call):
+            assert "demo-password" not in asked.url + str(asked.headers) + str(asked.body)
         assert asked.repeatable is call.repeatable
     else:
         assert counted.requests == []
