@@ -123,6 +123,60 @@ def test_the_encoders_of_each_language(name: str, expression: str, rule: str) ->
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        (
+            "a.php",
+            "<?php $m = str_replace(' ', '+', $m);\n"
+            '$u = "$b/sendtext/username=U/password=P/senderid=S/recipient=0/message=$m";',
+            "message: joined with nothing but its spaces replaced, by +, which arrives as a plus sign",
+        ),
+        (
+            "a.js",
+            "get(encodeURI(`${b}/sendtext/username=U/password=P/senderid=S/recipient=0/message=${m}`))",
+            "message: encoded by a function for whole URLs, which leaves / ? and # bare",
+        ),
+        (
+            "a.pas",
+            "Get(TIdURI.URLEncode(B + 'sendtext/username=U/password=P/senderid=S/recipient=0/message=' + M));",
+            "message: encoded by a function for whole URLs, which leaves / ? and # bare",
+        ),
+        (
+            "a.sh",
+            "T=$(echo \"$2\" | sed 's/ /%20/g')\n"
+            'curl "$B/sendtext/username=U/password=P/senderid=S/recipient=0/message=$T"\n',
+            "message: joined with nothing but its spaces replaced",
+        ),
+        (
+            "a.py",
+            "u = '{b}/sendtext/username=U/password=P/senderid=S/recipient=0/message={m}'.format(b=b, m=text)",
+            "message: joined without encoding",
+        ),
+        (
+            "a.py",
+            "u = '{b}/sendtext/username=U/password=P/senderid=S/recipient=0/message={m}'.format(b=b, m=quote(t, ''))",
+            None,
+        ),
+        (
+            "a.cpp",
+            "void f() { char* m = curl_easy_escape(c, t, n);\n"
+            'u << b << "/sendtext/username=U/password=P/senderid=S/recipient=0/message=" << m; }',
+            None,
+        ),
+        (
+            "a.dart",
+            "u = Uri(host: h, pathSegments: ['wr', 'sms', 'balance', 'username=$u', 'password=$p']);",
+            None,
+        ),
+    ],
+)
+def test_what_is_told_of_an_encoding(name: str, text: str, told: str | None) -> None:
+    assert [finding.wrong for finding in inspect(text, name) if finding.rule.id == "MSP005"] == (
+        [told] if told else []
+    )
+
+
+@pytest.mark.parametrize(
     "value",
     ["", "xxx", "XXXXXX", "****", "YOUR_PASSWORD", "your-password", "<password>", "{password}", "..", "password", "P",
      "[password]", "%s", "${PASSWORD}", "changeme", "MSPACE_PASSWORD", "PASSWORD"],

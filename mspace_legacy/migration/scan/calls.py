@@ -16,6 +16,7 @@ from mspace_legacy.migration.scan.source import Source, Statement, Token
 
 __all__ = [
     "OPERATIONS",
+    "PLAIN_NAMES",
     "Assigned",
     "Assignment",
     "JarCall",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 OPERATIONS = "sendtext subusers resellerclienttopup resellerclients subacctopup balance login".split()
-_PLAIN_NAMES = frozenset(("balance", "login"))
+PLAIN_NAMES = frozenset(("balance", "login"))
 """Operations whose name alone says nothing."""
 
 _HOLE = "\ufffc"
@@ -37,7 +38,7 @@ _KEYS = "username password senderid recipient message clientname subaccname noof
 _OPERATION = rf"(?:{'|'.join((*OPERATIONS, 'deliveryreport'))})"
 
 _PIECE_OF_URL = re.compile(
-    rf"mspaceservice|\bwr/sms|mspace\.co|smsapi|(?:^|/){_OPERATION}(?:[/?]|$)|(?:^|[/?&;\s\"'>]){_OPERATION}/"
+    rf"mspaceservice|\bwr/sms|mspace\.co|smsapi|(?:^|/){_OPERATION}(?:[/?]|$)|(?:^|[/?&;\s\"'>}}]|%s){_OPERATION}/"
     rf"|(?:^|[/?&;\s\"'])(?:{'|'.join(_KEYS)})=|^https?://$",
     re.IGNORECASE,
 )
@@ -47,21 +48,24 @@ _MARKS = re.compile(
     rf"(?P<scheme>https?)://(?P<host>[^/\s\"'?#<>]*)"
     r"|(?P<v2>smsapi(?:/v\d)?)"
     r"|(?P<base>mspaceservice/wr(?:/sms)?|(?<=/)mspaceservice(?=/?$|/?\ufffc)|(?<![\w-])wr/sms(?!\w))"
-    rf"|(?<![\w.-])(?P<operation>{_OPERATION})(?=/|\ufffc|$)"
+    rf"|(?:(?<![\w.-])|(?<=%s))(?P<operation>{_OPERATION})(?=/|\ufffc|$)"
     rf"|(?<![\w-])(?P<key>{'|'.join(_KEYS)})=",
     re.IGNORECASE,
 )
 _FORMAT = re.compile(
-    r"%(?:(?P<number>\d+)\$)?[sdviq@](?![0-9A-Fa-f]?\w)|%\(\w+\)s|\{(?P<index>\d*)(?:[:,][^{}]{0,40})?\}"
-    r"|\{\{?\s?[A-Za-z_][\w.]{0,60}\s?\}?\}"
+    r"%(?:(?P<number>\d+)\$)?(?:s|[dviq@](?![0-9A-Fa-f]?\w))|%\((?P<key>\w+)\)s|\{(?P<index>\d*)(?:[:,][^{}]{0,40})?\}"
+    r"|\{\{?\s?(?P<name>[A-Za-z_][\w.]{0,60})\s?\}?\}"
 )
+_OTHER_PATH = re.compile(r"(?i)/(?![\w.-]*(?:sms|mspace))[a-z][\w.-]*/$")
 _VENDOR_HOST = re.compile(r"(?:^|[.@])mspace\.co\.\w+(?::\d+)?$", re.IGNORECASE)
 _LOOPBACK = re.compile(r"^(?:localhost|127\.|\[?::1|0\.0\.0\.0|10\.0\.2\.2)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What goes to a key of the URL: texts and expressions. An expression is None where it can't be told."""
+    """What goes to a key of the URL: texts and expressions. An expression is None where it can't be told; the text
+    beside it is then the placeholder's name.
+    """
 
     key: str
     parts: tuple[tuple[str, str | None], ...]
@@ -77,6 +81,11 @@ class Value:
         """The expressions that are known."""
         return [expression for _, expression in self.parts if expression]
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the placeholders that are filled in elsewhere."""
+        return [text for text, expression in self.parts if expression is None and text]
+
 
 @dataclass(slots=True)
 class UrlCall:
@@ -91,11 +100,15 @@ class UrlCall:
     operation: str = ""
     operation_value: bool = False
     """Whether the operation is put in when the program runs."""
+    slashed: bool = False
+    """Whether a slash follows the operation."""
     goes_on: bool = False
     """Whether anything follows what was read."""
     query: bool = False
     """Whether the keys stand as in a query, in SQL or in prose, and not between slashes."""
     values: list[Value] = field(default_factory=list)
+    elsewhere: bool = False
+    """Whether the operation stands under a path that is not the API's."""
     before: str | None = None
     """The expression that stands before the first piece: most often the base URL."""
     statement: int = -1
@@ -114,8 +127,8 @@ class UrlCall:
 
     @property
     def of_somebody_else(self) -> bool:
-        """Whether the host is written down, and is not MSpace's."""
-        return bool(self.host) and self.host is not None and _HOLE not in self.host and not self.of_the_vendor
+        """Whether the host, or the path, is written down, and is not MSpace's."""
+        return self.elsewhere or bool(self.host and _HOLE not in self.host and not self.of_the_vendor)
 
     @property
     def loopback(self) -> bool:
@@ -316,13 +329,13 @@ class _Rendering:
 
 _AUTO = re.compile(
     r"(?:\.\s*(?:path|appendPath|addPathSegments?|pathSegments?|segment|AppendPathSegments?)\s*\(|@(?:GET|Path)\s*\("
-    r"|UriComponentsBuilder|UriTemplate|URITemplate|restTemplate|RestTemplate|pathParam)"
+    r"|pathSegments\s*:|UriComponentsBuilder|UriTemplate|URITemplate|restTemplate|RestTemplate|pathParam)"
 )
 _LEAD = re.compile(
-    r"[\s)\]};+.&|,~]*(?:(?:\.|->)?\s*\b(?:append\w*|Append\w*|path|concat|Concat|add\w*|push|write)\s*\(\s*)?[\s+.&|,~]*"
+    r"[\s)\]};+.&|,~<]*(?:(?:\.|->)?\s*\b(?:append\w*|Append\w*|path|concat|Concat|add\w*|push|write)\s*\(\s*)?[\s+.&|,~<]*"
 )
 _TRAIL = re.compile(
-    r"(?:\)\s*(?:\.|->)\s*(?:append\w*|Append\w*|path|concat|Concat|add\w*|push|write)\s*\(\s*)?[\s+.&|,~_\\]*$"
+    r"(?:\)\s*(?:\.|->)\s*(?:append\w*|Append\w*|path|concat|Concat|add\w*|push|write)\s*\(\s*)?[\s+.&|,~_\\<]*$"
 )
 _LISTED = re.compile(r",\s*$|(?:path|appendPath|segment\w*|add\w*|push)\s*\(\s*$")
 _MAX_EXPRESSION = 600
@@ -357,21 +370,23 @@ def _pieces_in(tokens: Sequence[Token]) -> list[int]:
 def url_calls(source: Source, made: Assigned) -> Iterator[UrlCall]:
     """Every URL that has a piece of the path API, or of v2, in it; whether it is a call is not judged here."""
     groups: list[list[tuple[int, Sequence[Token], bool]]] = []
-    building: dict[str, tuple[int, int]] = {}
+    building: dict[str, tuple[int, int, tuple[int, ...]]] = {}
     for number, statement in enumerate(source.statements):
         assignment = made.at(number)
         name = assignment.name if assignment else ""
-        if assignment and assignment.extends and name in building and number - building[name][1] <= _NEAR:
-            groups[building[name][0]].append((number, assignment.tokens, assignment.listed))
-            building[name] = building[name][0], number
-            continue
+        if assignment and assignment.extends and name in building:
+            group, last, scope = building[name]
+            if number - last <= _NEAR and statement.scope[: len(scope)] == scope:
+                groups[group].append((number, assignment.tokens, assignment.listed))
+                building[name] = group, number, scope
+                continue
         tokens = assignment.tokens if assignment and not assignment.extends else statement.tokens
         groups.append([(number, tokens, False)])
         if name:
-            building[name] = len(groups) - 1, number
-    for group in groups:
-        if any(_pieces_in(tokens) for _, tokens, _ in group):
-            yield from _calls_of(source, group, made)
+            building[name] = len(groups) - 1, number, statement.scope
+    for parts in groups:
+        if any(_pieces_in(tokens) for _, tokens, _ in parts):
+            yield from _calls_of(source, parts, made)
 
 
 def _calls_of(source: Source, group: list[tuple[int, Sequence[Token], bool]], made: Assigned) -> Iterator[UrlCall]:
@@ -437,7 +452,11 @@ def _render(
 
 
 def _joined(source: Source, text: Token, following: Token) -> bool:
-    """Whether what follows a text goes on with it; two words of a shell's command line do not."""
+    """Whether what follows a text goes on with it; two words of a shell's command line do not, nor does a method that
+    is called on the text.
+    """
+    if following.content == "." and source.language.name not in ("PHP", "Perl"):
+        return source.text[following.end :].lstrip().startswith("concat")
     apart = following.start > text.end
     return not apart or (following.kind != "name" and source.language.name != "shell")
 
@@ -463,8 +482,8 @@ def _add_between(source: Source, tokens: Sequence[Token], left: int, right: int,
         left = start - 1
     for first, behind in between_commas(tokens, left + 1, right):
         expression = _clean(source.text[tokens[first].start : tokens[behind - 1].end]) if behind > first else ""
-        # `path: "..."` and `'path' => "..."`: a label is no value.
-        labelled = tokens[behind - 1].content in (":", "=>", "=") if behind > first else False
+        # `port: 80` and `'path' => "..."`: what has a label of its own is not joined on.
+        labelled = behind > first + 1 and tokens[first + 1].content in (":", "=>", "=")
         if expression and not labelled:
             rendering.add_expression(expression, tokens[first].start)
     if _LISTED.search(gap):
@@ -588,25 +607,7 @@ def _arguments_after(source: Source, tokens: Sequence[Token], place: int) -> lis
 
 def _split(source: Source, tokens: Sequence[Token], place: int) -> list[str]:
     """The expressions from `place` on, up to the bracket that closes around them."""
-    parts: list[str] = []
-    depth = 0
-    start = place
-    end = min(len(tokens), place + _LONGEST_CALL)
-    while place < end:
-        token = tokens[place]
-        if token.kind == "operator":
-            if token.content in ("(", "[", "{"):
-                depth += 1
-            elif token.content in (")", "]", "}"):
-                if depth == 0:
-                    break
-                depth -= 1
-            elif token.content == "," and depth == 0:
-                parts.append(source.text[tokens[start].start : token.start])
-                start = place + 1
-        place += 1
-    if start < len(tokens) and place > start:
-        parts.append(source.text[tokens[start].start : tokens[place - 1].end])
+    parts = list(_arguments_at(source, tokens, place)[0])
     if len(parts) == 1:
         listed = re.fullmatch(
             r"(?s)(?:new\s+\w*\s*\[\s*\]\s*|arrayOf|Array|listOf)?\s*[\[({](.*)[\])}]", parts[0].strip()
@@ -715,6 +716,10 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
             call.base = True
         elif kind == "operation":
             call.operation = mark["operation"].lower()
+            call.slashed = text[mark.end() :][:1] == "/"
+            call.elsewhere = bool(_OTHER_PATH.search(text[max(mark.start() - 60, 0) : mark.start()])) and not (
+                call.base or call.v2
+            )
         else:
             before_key = text[mark.start() - 1 : mark.start()]
             if before_key in ("?", "&", ";") or (keyed and before_key not in ("/", _HOLE)):
@@ -738,6 +743,7 @@ def _new_path(text: str, at: int) -> bool:
 
 def _placeholders(text: str, arguments: list[str] | None) -> dict[int, str | None]:
     found: dict[int, str | None] = {}
+    named = dict(filter(None, map(_keyword, arguments or ())))
     count = 0
     for match in _FORMAT.finditer(text):
         place: int | None = None
@@ -748,8 +754,15 @@ def _placeholders(text: str, arguments: list[str] | None) -> dict[int, str | Non
         elif match.group() == "{}" or (match.group().startswith("%") and "(" not in match.group()):
             place, count = count, count + 1
         known = arguments is not None and place is not None and place < len(arguments)
-        found[match.start()] = arguments[place] if known and arguments and place is not None else None
+        by_name = named.get(match["name"] or match["key"])
+        found[match.start()] = arguments[place] if known and arguments and place is not None else by_name
     return found
+
+
+def _keyword(argument: str) -> tuple[str, str] | None:
+    """The name and the value of `user=value`, or of `"user": value`."""
+    match = re.match(r"(?s)([\"']?)(\w+)\1\s*[=:](?![=:>])(.+)", argument)
+    return (match[2], match[3].strip()) if match else None
 
 
 def _parts(
@@ -762,7 +775,7 @@ def _parts(
             parts.append((value[done : match.start()], ""))
         position = begin + match.start()
         expression = rendering.expressions.get(position) if match.group() == _HOLE else placeholders.get(position)
-        parts.append(("", expression))
+        parts.append((match["name"] or match["key"] or "", expression))
         done = match.end()
     if done < len(value):
         parts.append((value[done:], ""))

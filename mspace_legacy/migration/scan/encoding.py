@@ -8,11 +8,12 @@ from typing import Literal
 from mspace_legacy.migration.scan.calls import Assigned, Assignment, names_in
 from mspace_legacy.migration.scan.source import Source
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "encoded_whole", "judge"]
 
-Verdict = Literal["encoded", "raw", "plus", "spaces", "whole", "slash", "unknown"]
-"""`plus`: a space became a plus. `spaces`: only spaces are replaced. `whole`: a function for whole URLs, which leaves
-`/`, `?` and `#`. `slash`: all but `/`. `unknown`: the expression is not to be seen from here."""
+Verdict = Literal["encoded", "raw", "plus", "spaces", "pluses", "whole", "slash", "unknown"]
+"""`plus`: a space became a plus. `spaces`, `pluses`: only spaces are replaced, by %20 or by +. `whole`: a function
+for whole URLs, which leaves `/`, `?` and `#`. `slash`: all but `/`. `unknown`: the expression is not to be seen from
+here."""
 
 _ENCODED = re.compile(
     r"(?i)rawurlencode|encodeURIComponent|EscapeDataString|(?<!Query)encodeComponent|\bUri\.encode\s*\(|PathEscape"
@@ -24,7 +25,7 @@ _ENCODED = re.compile(
 )
 _PLUS = re.compile(
     r"(?i)\burl_?encoder\b|(?:HttpUtility|WebUtility|Server)\s*\.\s*UrlEncode|quote_plus|encodeQueryComponent|QueryEscape"
-    r"|CGI\.escape\b|encode_www_form_component|http_build_query|URLSearchParams|FormUrlEncoded|\.UrlEncode\s*\("
+    r"|CGI\.escape\b|encode_www_form_component|http_build_query|URLSearchParams|FormUrlEncoded|(?<!TIdURI)\.UrlEncode\s*\("
 )
 _PLUS_IN = {"PHP": re.compile(r"(?i)(?<!raw)\burlencode\b"), "Python": re.compile(r"\burlencode\s*\(")}
 _CUSTOM = re.compile(r"(?i)(?<!raw)\b\w*url_?encode\w*\s*\(|\w*encode_?ur[il]\w*\s*\((?<!encodeURI\()")
@@ -32,14 +33,14 @@ _PLUS_MENDED = re.compile(
     r"(?i)(?:replace\w*|gsub|str_replace)\s*\(\s*(?:[\"']\\*\[?\+\]?[\"']|/\\\+/g?)\s*,\s*[\"']%20[\"']"
 )
 _WHOLE = re.compile(
-    r"(?i)\bencodeURI\s*\(|\bencodeFull\b|EscapeUriString|UrlPathEncode|\bURI\.(?:escape|encode)\b|(?<![\w.])escape\s*\("
+    r"(?i)\bencodeURI\s*\(|\bencodeFull\b|EscapeUriString|UrlPathEncode|TIdURI\.URLEncode|\bURI\.(?:escape|encode)\b|(?<![\w.])escape\s*\("
 )
 _QUOTE = re.compile(
     r"(?<![\w.])(?:urllib\.(?:parse\.)?|parse\.|six\.moves\.urllib\.parse\.)?quote\s*\(|uriquote\s*\("
 )
 _SPACES = re.compile(
     r"(?i)(?:replace\w*|gsub|str_ireplace)\s*\(\s*(?:[\"'](?: |\\\\s\+?)[\"']|/(?: |\\s\+?)/g?)"
-    r"\s*,\s*[\"'](?:%20|\+)[\"']"
+    r"\s*,\s*[\"'](?:%20|(?P<plus>\+))[\"']|\bsed\b.*\bs/(?: |\\s)/%20/"
 )
 _HARMLESS = re.compile(
     r"(?i)\s*(?:-?\d+|[\"'][\w.~%,+@:!*-]*[\"']|\(?int\)?\s*\(?[^()]*\)?|intval\s*\(.*|count\s*\(.*|sizeof\s*\(.*|len\s*\(.*"
@@ -60,6 +61,12 @@ def judge(
 ) -> Verdict:
     """Whether the value of `expression`, used in `statement`, was encoded for a path segment."""
     return _judge(expression, source, made, statement, scope, _DEPTH)
+
+
+def encoded_whole(before: str) -> bool:
+    """Whether a URL is an argument of a function for whole URLs; `before` is what stands before it."""
+    names = list(_WHOLE.finditer(before))
+    return bool(names) and not before[names[-1].end() :].strip("( \t\n\"'`$@f")
 
 
 def _judge(
@@ -105,8 +112,9 @@ def _by_functions(expression: str, source: Source) -> Verdict | None:
         return "whole"
     if _CUSTOM.search(expression):
         return "encoded"
-    if _SPACES.search(expression):
-        return "spaces"
+    spaces = _SPACES.search(expression)
+    if spaces:
+        return "pluses" if spaces["plus"] else "spaces"
     return None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from mspace_legacy.migration.scan.calls import (
     OPERATIONS,
+    PLAIN_NAMES,
     Assigned,
     JarCall,
     UrlCall,
@@ -17,7 +19,7 @@ from mspace_legacy.migration.scan.calls import (
     names_in,
     url_calls,
 )
-from mspace_legacy.migration.scan.encoding import Verdict, judge
+from mspace_legacy.migration.scan.encoding import Verdict, encoded_whole, judge
 from mspace_legacy.migration.scan.passwords import (
     Entry,
     bare_passwords,
@@ -46,6 +48,7 @@ _ANCHOR = re.compile(
 _OPERATION_AT_END = re.compile(rf"(?i)(?:^|/)({'|'.join(OPERATIONS)}|deliveryreport)/?$")
 _KNOWN_HOST = re.compile(r"(?i)(?:api|www)\.mspace\.co\.ke(?::\d{1,5})?")
 _BARE_HOST = re.compile(r"(?i)^http://(?:api|www)\.mspace\.co\.\w+(?::\d+)?/?$")
+_HTTP_APART = re.compile(r"(?i)[\"']http[\"']|\bUri\.http\s*\(|\bport[\"']?\s*(?:[:=]|=>)\s*[\"']?80\b")
 _ADDRESS_NAME = re.compile(r"(?i)url|uri|base|host|endpoint|address|server|api|gateway|domain|root|link|path")
 _PRINTS = re.compile(
     r"(?i)^(?:[\w.$]*\b(?:log|logger|logging|console|debug|Log)\b[\w.]*\s*(?:\.|->|::)\s*\w+|print|println|printf|puts"
@@ -75,9 +78,12 @@ _JAR_OPERATIONS = {
 _ENCODED_WRONG: dict[Verdict, str] = {
     "raw": "joined without encoding",
     "spaces": "joined with nothing but its spaces replaced",
+    "pluses": "joined with nothing but its spaces replaced, by +, which arrives as a plus sign",
     "whole": "encoded by a function for whole URLs, which leaves / ? and # bare",
     "slash": "encoded, but for a slash, which cuts the value off",
 }
+_LONGEST_HELPER = 60
+"""Statements between a function's head and the URL in it."""
 _PERSONAL = frozenset(("message", "senderid", "password", "username", "clientname", "subaccname", "apikey"))
 """Keys whose values are not just digits."""
 
@@ -135,6 +141,7 @@ class _Inspection:
                 if not (call.statement >= 0 and self.source.statements[call.statement].tokens[0].start in documented)
             ]
         )
+        self._hosts_apart()
         self._judge_jar()
         self._judge_entries()
         for comment in (*self.source.comments, *docstrings):
@@ -149,27 +156,36 @@ class _Inspection:
                 self.goes_on.update(dict.fromkeys(names_in(call.before or ""), call.at))
         legacy_file = any(call.base for call in calls)
         v2_file = any(call.v2 for call in calls)
+        signed = {
+            self.made.name_at(call.statement)
+            for call in calls
+            if call.keys[:2] == ["username", "password"] and not call.operation
+        }
         real: list[UrlCall] = []
-        generic = False
         for call in calls:
             self._plain_http(call)
             if call.v2 or (call.keys[:1] == ["apikey"] and not call.query):
                 self._v2(call, v2_file)
                 continue
-            if self._is_legacy(call, legacy_file, v2_file):
+            if self._is_legacy(call, legacy_file, v2_file) or self._takes_in(call, signed):
                 real.append(call)
-                generic = generic or (call.base and not call.operation)
+        generic = [call for call in real if not call.operation and (call.base or call.operation_value)]
         parts = self._parts_of_others(real)
         # Keys and values in a list of their own belong to an address that is kept elsewhere.
-        self.has_loose_values = any(call.values and not call.base and not call.operation for call in real)
+        self.has_loose_values = any(
+            call.values and not call.base and not call.operation and id(call) not in parts for call in real
+        )
         for call in real:
-            if id(call) not in parts:
+            if id(call) in parts:
+                operation = _operation_by_keys(call.keys)
+                self._encoding(call, operation, _skeleton(call, operation))
+            else:
                 self._legacy(call)
         if generic or (legacy_file and not v2_file):
-            self._operations_by_name(calls, {call.at for call in real})
+            self._operations_by_name(real, generic)
         secrets = [value for call in real for value in call.values if value.key == "password"]
         self._passwords_in_urls(secrets)
-        expressions = [expression for value in secrets for expression in value.expressions]
+        expressions = [expression for value in secrets for expression in (*value.expressions, *value.names)]
         for entry in flows(expressions, self.entries, self.made, self.source):
             self._secret(entry.at, entry.text, "password")
         if generic or any(call.operation and not call.values for call in real):
@@ -194,38 +210,34 @@ class _Inspection:
                 return True
             if base == "legacy":
                 return True
-            # ".../sendtext/" with the rest put on elsewhere: only where the file shows whose it is.
-            return bool(call.of_the_vendor and legacy_file and not v2_file)
+            # "sendtext/" with the rest put on elsewhere: only where the file shows whose it is.
+            plain = call.operation in PLAIN_NAMES and not call.of_the_vendor
+            return call.slashed and legacy_file and not v2_file and not plain
         if not signed:
             return False
         if {"senderid", "recipient", "message"} <= set(keys) or "noofsms" in keys:
             return base != "v2"
         return legacy_file or base == "legacy" or call.of_the_vendor
 
+    def _takes_in(self, call: UrlCall, signed: set[str]) -> bool:
+        """Whether an operation's URL goes on with the keys that are kept under one of the names `signed`."""
+        if not call.operation or call.values or call.of_somebody_else or call.statement < 0:
+            return False
+        return call.slashed and not signed.isdisjoint(names_in(_all_of(self.source, call.statement)))
+
     def _base_of(self, call: UrlCall) -> str:
         """Whose the address is that stands before the call, where this file tells."""
         if not call.before:
             return ""
         for name in reversed(names_in(call.before)):
-            for assignment in self.made.named(name):
-                text = "".join(token.content for token in assignment.tokens[:12] if token.kind == "text")
-                if _LEGACY.search(text):
-                    return "legacy"
-                if _V2.search(text):
-                    return "v2"
-                if re.search(r"(?i)mspace\.co\.", text):
-                    return "vendor"
-                if re.search(r"(?i)https?://[\w.-]+\.[a-z]{2,}", text) and not re.search(
-                    r"(?i)mspace|example\.|x\.x", text
-                ):
-                    return "other"
-            for entry in self.named_entries.get(name, ()):
-                if re.match(r"(?i)https?://", entry.text):
-                    if _LEGACY.search(entry.text):
-                        return "legacy"
-                    if _V2.search(entry.text):
-                        return "v2"
-                    return "vendor" if re.search(r"(?i)mspace", entry.text) else "other"
+            texts = [
+                "".join(token.content for token in assignment.tokens[:12] if token.kind == "text")
+                for assignment in self.made.named(name)
+            ]
+            texts += [entry.text for entry in self.named_entries.get(name, ())]
+            whose = next(filter(None, map(_whose, texts)), "")
+            if whose:
+                return whose
         return "legacy" if re.search(r"(?i)mspace", call.before) and not re.search(r"(?i)v2", call.before) else ""
 
     def _operation_before(self, call: UrlCall) -> str:
@@ -247,14 +259,12 @@ class _Inspection:
         """Those that are only a part which another call takes in by its name."""
         used: dict[str, set[int]] = {}
         for statement in {call.statement for call in calls}:
-            for name in names_in(_all_of(self.source, statement)):
+            for name in set(names_in(_all_of(self.source, statement))) - {self.made.name_at(statement)}:
                 used.setdefault(name, set()).add(statement)
         return {
             id(call)
             for call in calls
-            if not call.base
-            and not call.operation
-            and used.get(self.made.name_at(call.statement), set()) - {call.statement}
+            if not call.base and not (call.operation and call.values) and used.get(self.made.name_at(call.statement))
         }
 
     def _legacy(self, call: UrlCall) -> None:
@@ -290,9 +300,12 @@ class _Inspection:
         if call.encodes:
             return
         statement = self.source.statements[call.statement]
+        whole = encoded_whole(self.text[max(call.at - 60, 0) : call.at])
         by_verdict: dict[Verdict, list[str]] = {}
         for value in call.values:
             verdict = self._verdict(value, call.statement, statement.scope)
+            if whole and verdict in ("raw", "spaces"):
+                verdict = "whole"
             by_verdict.setdefault(verdict, []).append(value.key)
         if by_verdict.get("plus"):
             keys = ", ".join(by_verdict["plus"])
@@ -309,7 +322,7 @@ class _Inspection:
             for verdict, words in _ENCODED_WRONG.items()
             if by_verdict.get(verdict)
         ]
-        bad = {key for verdict in ("raw", "spaces", "whole") for key in by_verdict.get(verdict, ())}
+        bad = {key for verdict in ("raw", "spaces", "pluses", "whole") for key in by_verdict.get(verdict, ())}
         if wrong and (bad | set(by_verdict.get("slash", ()))) & _PERSONAL:
             level: Level | None = None if bad & _PERSONAL else "note"
             self._report("MSP005", call.at, "; ".join(wrong), self._encoder(), operation, url, level)
@@ -322,16 +335,19 @@ class _Inspection:
                     verdicts.append("raw")
             else:
                 verdicts.append(judge(expression, self.source, self.made, statement, scope))
-        for verdict in ("raw", "spaces", "whole", "plus", "slash", "unknown"):
+        for verdict in ("raw", "spaces", "pluses", "whole", "plus", "slash", "unknown"):
             if verdict in verdicts:
                 return verdict
         return "encoded"
 
-    def _operations_by_name(self, calls: Sequence[UrlCall], taken: set[int]) -> None:
-        """Operations that a helper of the file is asked for by name, such as call("sendtext", ...)."""
-        helpers: set[str] = set()
+    def _operations_by_name(self, calls: Sequence[UrlCall], generic: Sequence[UrlCall]) -> None:
+        """Operations that a helper of the file, or a format that it keeps, is asked for by name, such as
+        call("sendtext", ...) and FORMAT % ("sendtext", ...).
+        """
+        helpers = {self._defined_around(call.statement) for call in generic}
+        formats = {self.made.name_at(call.statement) for call in generic} - {""}
         plain: list[tuple[str, Token, str]] = []
-        used = {call.statement for call in calls if call.at in taken}
+        used = {call.statement for call in calls}
         for number, statement in enumerate(self.source.statements):
             if number in used:
                 continue
@@ -342,9 +358,19 @@ class _Inspection:
                 if operation not in _METHODS or operation == "close":
                     continue
                 before = statement.tokens[place - 1].content
+                if (
+                    formats
+                    and before in ("(", ",", "[")
+                    and any(
+                        earlier.content.lstrip("$@") in formats
+                        for earlier in statement.tokens[max(place - 8, 0) : place]
+                    )
+                ):
+                    self._by_name(token, operation)
+                    continue
                 if before == "(" and place >= 2 and statement.tokens[place - 2].kind == "name":
                     callee = statement.tokens[place - 2].content
-                    if operation in ("balance", "login"):
+                    if operation in PLAIN_NAMES:
                         plain.append((callee, token, operation))
                         continue
                     if callee in ("case", "in", "in_array", "Log", "print", "echo"):
@@ -354,6 +380,15 @@ class _Inspection:
         for callee, token, operation in plain:
             if callee in helpers:
                 self._by_name(token, operation)
+
+    def _defined_around(self, statement: int) -> str:
+        """The name of the function that `statement` stands in; empty where there is none."""
+        scope = self.source.statements[statement].scope
+        for header in self.source.statements[max(statement - _LONGEST_HELPER, 0) : statement] if scope else ():
+            if header.scope == scope:
+                names = [token.content for token in itertools.takewhile(_before_parenthesis, header.tokens)]
+                return names[-1] if names else ""
+        return ""
 
     def _by_name(self, token: Token, operation: str) -> None:
         wrong = f"calls {operation} of the legacy API, by a helper that puts the URL together"
@@ -367,14 +402,27 @@ class _Inspection:
             written = self._is_address(call)
         if written and not (call.of_somebody_else and call.v2):
             self.http_places.add(call.scheme_at)
-            self._report(
-                "MSP004",
-                call.scheme_at,
-                "asked over http: whoever is on the way reads the password and the message",
-                "https://api.mspace.co.ke/smsapi/v2 is there: move to v2",
-                call.operation,
-                _skeleton(call, call.operation),
-            )
+            self._over_http(call.scheme_at, call.operation, _skeleton(call, call.operation))
+
+    def _hosts_apart(self) -> None:
+        """MSpace's hosts that stand by themselves, with the scheme or the port beside them."""
+        for statement in self.source.statements:
+            first, last = statement.tokens[0], statement.tokens[-1]
+            for token in statement.tokens:
+                if token.kind == "text" and _KNOWN_HOST.fullmatch(token.content):
+                    beside = self.text[max(token.start - 200, first.start) : min(token.end + 200, last.end)]
+                    if _HTTP_APART.search(beside):
+                        self._over_http(token.start, "", f"http://{token.content}")
+
+    def _over_http(self, at: int, operation: str, url: str) -> None:
+        self._report(
+            "MSP004",
+            at,
+            "asked over http: whoever is on the way reads the password and the message",
+            "https://api.mspace.co.ke/smsapi/v2 is there: move to v2",
+            operation,
+            url,
+        )
 
     def _is_address(self, call: UrlCall) -> bool:
         statement = self.source.statements[call.statement]
@@ -563,6 +611,21 @@ class _Inspection:
             self.done.append(finding)
 
 
+def _whose(address: str) -> str:
+    """Whose API an address is of; empty where it does not tell."""
+    if _LEGACY.search(address):
+        return "legacy"
+    if re.search(r"(?i)https?://(?![\w.-]*mspace)[\w.-]+\.[a-z]{2,}", address):
+        return "other"
+    if _V2.search(address):
+        return "v2"
+    return "vendor" if re.search(r"(?i)mspace\.co\.", address) else ""
+
+
+def _before_parenthesis(token: Token) -> bool:
+    return token.content != "("
+
+
 def _operation_by_keys(keys: Sequence[str]) -> str:
     if {"senderid", "recipient", "message"} <= set(keys) or {"recipient", "message"} <= set(keys):
         return "sendtext"
@@ -583,4 +646,4 @@ def _skeleton(call: UrlCall, operation: str) -> str:
 
 def _all_of(source: Source, statement: int) -> str:
     tokens = source.statements[statement].tokens
-    return source.text[tokens[0].start : tokens[-1].end][:5000] if tokens else ""
+    return source.text[tokens[0].start : min(tokens[-1].end, tokens[0].start + 5000)] if tokens else ""

@@ -35,9 +35,9 @@ _OTHER_SYSTEMS = re.compile(
 )
 _SEPARATORS = frozenset(("=", ":", "=>", ":=", "||", "??", "?:", "or", "->"))
 _SETTERS = frozenset(
-    "define putenv put set setproperty add insert env getenv get fromenvironment config environ getvalue getproperty "
-    "getstring defaultvalue setdefault const option parameter param value addproperty registerconstant "
-    "configure".split()
+    "define putenv put set setproperty add insert env getenv get fetch addurlsegment fromenvironment config environ "
+    "getvalue getproperty getstring values , defaultvalue setdefault const option parameter param value addproperty "
+    "registerconstant configure".split()
 )
 _SIMPLE = re.compile(r"[\w.\-$@]{1,80}")
 
@@ -213,7 +213,7 @@ _TYPE = re.compile(r"(?i)n?(?:var)?char2?|text|string|str|any|object|String\w*")
 
 
 def _named_in_call(tokens: Sequence[Token], place: int) -> str:
-    """`X` of define('X', text), env('X', text), put("X", text)."""
+    """`X` of define('X', text), env('X', text), put("X", text), VALUES ('X', text), ('X', text)."""
     if place < 4:
         return ""
     key, opening, callee = tokens[place - 2], tokens[place - 3], tokens[place - 4]
@@ -267,7 +267,8 @@ def of_mspace(all_entries: Sequence[Entry], addresses: Iterable[int], *, setting
 
 
 _CONTAINERS = frozenset(
-    "params param parameters data payload args query fields values credentials creds auth sms".split()
+    "params param parameters data payload args query fields values credentials creds auth sms post request body "
+    "array arr segments options opts".split()
 )
 
 
@@ -277,7 +278,7 @@ def bare_passwords(all_entries: Sequence[Entry]) -> Iterator[Entry]:
         if (
             entry.secret
             and not entry.key
-            and set(_stem(entry.path)) <= _CONTAINERS
+            and all(word in _CONTAINERS or word.isdigit() for word in _stem(entry.path))
             and not _OTHER_SYSTEMS.search(entry.path)
         ):
             yield entry
@@ -294,7 +295,12 @@ def passed(names: Iterable[str], source: Source) -> Iterator[tuple[str, int]]:
     owner = ""
     for statement in source.statements:
         tokens = statement.tokens
-        words = [token.content for token in tokens if token.kind == "name"]
+        # What stands behind a dot is left out: `Response.class` defines nothing.
+        words = [
+            token.content
+            for place, token in enumerate(tokens)
+            if token.kind == "name" and tokens[place - 1].content != "."
+        ]
         if "class" in words[:-1]:
             owner = words[words.index("class") + 1]
         if not (statement.header or words[:1] == ["def"] or words[:2] == ["async", "def"] or "class" in words):

@@ -1,0 +1,1 @@
+function sign(u,p){return fetch("/api/login/username="+u+"/password="+p)}

@@ -1,0 +1,1 @@
+INSERT INTO settings (name, value) VALUES ('currency', 'KES'), ('mspace_password', 'Jogoo-3144');
