@@ -144,7 +144,6 @@ class JarCall:
     at: int
     arguments: tuple[str, ...]
     argument_places: tuple[int, ...]
-    statement: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -844,7 +843,7 @@ def jar_calls(source: Source, *, evidence: bool) -> Iterator[JarCall]:
                 continue
             if token.content == "getBalance" and len(arguments) != 2:
                 continue
-        yield JarCall(token.content, token.start, arguments, places, number)
+        yield JarCall(token.content, token.start, arguments, places)
 
 
 def _named_by(tokens: Sequence[Token], place: int) -> set[str]:
@@ -901,8 +900,6 @@ def _arguments_at(source: Source, tokens: Sequence[Token], place: int) -> tuple[
 
 
 # Names
-
-_ACCESS = re.compile(r"[$@&*!]*[\w$@]+(?:\s*(?:->|\.|::|\?\.|!!\.|\?->)\s*\$?\w+|\[[^\[\]]{0,80}\]|\(\))*!*")
 
 
 def names_in(expression: str) -> list[str]:

@@ -221,7 +221,7 @@ class _Inspection:
 
     def _takes_in(self, call: UrlCall, signed: set[str]) -> bool:
         """Whether an operation's URL goes on with the keys that are kept under one of the names `signed`."""
-        if not call.operation or call.values or call.of_somebody_else or call.statement < 0:
+        if not call.operation or call.of_somebody_else or call.statement < 0:
             return False
         return call.slashed and not signed.isdisjoint(names_in(_all_of(self.source, call.statement)))
 
@@ -386,7 +386,9 @@ class _Inspection:
         scope = self.source.statements[statement].scope
         for header in self.source.statements[max(statement - _LONGEST_HELPER, 0) : statement] if scope else ():
             if header.scope == scope:
-                names = [token.content for token in itertools.takewhile(_before_parenthesis, header.tokens)]
+                names = [
+                    token.content for token in itertools.takewhile(lambda token: token.content != "(", header.tokens)
+                ]
                 return names[-1] if names else ""
         return ""
 
@@ -620,10 +622,6 @@ def _whose(address: str) -> str:
     if _V2.search(address):
         return "v2"
     return "vendor" if re.search(r"(?i)mspace\.co\.", address) else ""
-
-
-def _before_parenthesis(token: Token) -> bool:
-    return token.content != "("
 
 
 def _operation_by_keys(keys: Sequence[str]) -> str:

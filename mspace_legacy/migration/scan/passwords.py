@@ -42,11 +42,6 @@ _SETTERS = frozenset(
 _SIMPLE = re.compile(r"[\w.\-$@]{1,80}")
 
 
-def _last_word(name: str) -> str:
-    words = _WORDS.findall(name)
-    return words[-1].lower() if words else ""
-
-
 def _is_password(name: str) -> bool:
     lowered = name.lower().rstrip("_")
     if lowered.endswith(("password", "passwd", "passphrase", "passkey")):
