@@ -17,6 +17,7 @@ from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger, load_account
 from mspace_legacy.emulator.faults import FaultKind
 from mspace_legacy.emulator.smsc import Smsc
 from mspace_legacy.migration import AccountStore, Settings, load_settings
+from mspace_legacy.migration.scan import RULES, Rule
 from mspace_legacy.secrets import Secret
 from mspace_legacy.server import Server
 from tests.migration.stores import write_demo_store
@@ -131,6 +132,13 @@ def test_links_lead_somewhere(page: str) -> None:
 
 DIFFERENCES = """cut short; redirect; sent again; asked three times; time-out; response type; base URL; order of the
 wire; compressed; `/` and `;`; `%41`; `{...}`; emoji; null; prints the password""".replace("\n", " ").split("; ")
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_what_the_scanner_points_to_is_a_heading(rule: Rule) -> None:
+    assert rule.section in re.findall(r"^##+ (.*)$", text_of("MIGRATION.md"), re.MULTILINE)
+
+
 FAILURES = """Error 100: Authentication Failure; Athentication failure; Insufficient Balance; Invalid sender ID;
 You are not Authorized to make this transaction; Kindly Contact Providers for help; Top up not Successful;
 Failed to deduct your account; internal service error""".replace("\n", " ").split("; ")

@@ -477,7 +477,7 @@ class _Inspection:
             self._report(
                 "MSP002",
                 call.at,
-                f"calls {call.method} of the vendor's Java jar",
+                f"calls {call.method}, a method of the jar",
                 self._instead(operation, jar=True),
                 operation if operation != "close" else "",
             )

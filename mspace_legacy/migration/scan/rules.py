@@ -25,34 +25,40 @@ class Rule:
 RULES = {
     rule.id: rule
     for rule in (
-        Rule("MSP001", "legacy-call", "error", "a URL of the legacy path API", "From the jar to `MSpaceClient`"),
-        Rule("MSP002", "jar-call", "error", "a call of the vendor's Java jar", "Names, old and new"),
         Rule(
-            "MSP003", "secret-in-source", "error", "a password or API key written in the source", "Names, old and new"
+            "MSP001",
+            "legacy-call",
+            "error",
+            "a URL of the legacy path API",
+            "Stage 1: from raw URLs to the jar surface",
         ),
-        Rule("MSP004", "plain-http", "warning", "http where https exists", "Names, old and new"),
+        Rule("MSP002", "jar-call", "error", "a call of the jar's methods", "Names, old and new"),
+        Rule(
+            "MSP003", "secret-in-source", "error", "a password or API key written in the source", "The account store"
+        ),
+        Rule("MSP004", "plain-http", "warning", "http where https exists", "Stage 5: v2 sends"),
         Rule(
             "MSP005",
             "not-encoded",
             "warning",
             "a value joined to the URL without encoding",
-            "From the jar to `MSpaceClient`",
+            "Stage 1: from raw URLs to the jar surface",
         ),
         Rule(
             "MSP006",
             "plus-for-space",
             "warning",
             "a value encoded for a query, not for a path",
-            "From the jar to `MSpaceClient`",
+            "Stage 1: from raw URLs to the jar surface",
         ),
         Rule(
             "MSP007",
             "legacy-address",
             "warning",
             "the address of the legacy API, kept for calls elsewhere",
-            "From the jar to `MSpaceClient`",
+            "Stage 1: from raw URLs to the jar surface",
         ),
-        Rule("MSP008", "key-in-url", "warning", "v2 asked with the API key in the URL", "Names, old and new"),
+        Rule("MSP008", "key-in-url", "warning", "v2 asked with the API key in the URL", "Stage 6: `Client.v2`"),
     )
 }
 """Every rule, under its id."""
