@@ -50,7 +50,12 @@ class _Pool:
         with self._lock:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(os.cpu_count() or 1, "mspace-legacy scrypt")
-        return self._threads.submit(work).result()
+            try:
+                done = self._threads.submit(work)
+            except RuntimeError:
+                # The interpreter ends, and a comparison is finished on the way.
+                done = None
+        return work() if done is None else done.result()
 
 
 _pool = _Pool()
