@@ -218,7 +218,7 @@ class MSpaceClient:
     :param routes: which API answers which operation, such as `balance=v2, subusers=shadow, *=legacy`; by default
         what the environment variable MSPACE_ROUTES says, else the legacy API all of them. See `migration.Routes`.
     :param accounts: the API keys for v2: a `migration.AccountStore`, or the path of its file; by default the path
-        in MSPACE_ACCOUNTS, if any.
+        in MSPACE_ACCOUNTS, where routes lead to v2.
     :param base_url: where v2 lives; by default what MSPACE_BASE_URL says, else the vendor's.
     :param comparisons: what becomes of the answers where a route asks both APIs.
     :raises InvalidInput: an argument that can't be right.
@@ -254,16 +254,18 @@ class MSpaceClient:
         self._closed = False
         self._router: Router | None = None
         routes = os.environ.get("MSPACE_ROUTES") if routes is None else routes
-        accounts = os.environ.get("MSPACE_ACCOUNTS") if accounts is None else accounts
         if not (routes or accounts) and (base_url is not None or comparisons is not None):
             raise InvalidInput("base_url and comparisons are for v2: give routes and accounts too")
         if routes or accounts:
             # Imported where it is needed: most clients talk to one API.
-            from mspace_legacy.migration import Router
+            from mspace_legacy.migration import Router, Routes
 
+            routes = Routes.of(routes or "*=legacy")
+            if accounts is None and routes.ask("v2"):
+                accounts = os.environ.get("MSPACE_ACCOUNTS")
             self._transport = self._router = Router.over(
                 self._transport,
-                routes or "*=legacy",
+                routes,
                 accounts or None,
                 base_url=base_url or os.environ.get("MSPACE_BASE_URL") or v2.BASE_URL,
                 comparisons=comparisons,

@@ -20,7 +20,12 @@ def load_toml(path: str | os.PathLike[str], *, private: bool = False) -> dict[st
     if sys.version_info >= (3, 11):
         import tomllib
     else:
-        import tomli as tomllib
+        try:
+            import tomli as tomllib
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                "tomli is not installed: pip install 'mspace_legacy[server]'", name="tomli"
+            ) from None
     problem = ""
     try:
         with open(path, "rb") as file:

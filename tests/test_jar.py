@@ -727,9 +727,14 @@ def test_routes_accounts_and_v2_s_address_from_the_environment(
         assert client.getBalance(*ACCOUNT) == "999", "an argument goes before the environment"
     monkeypatch.setenv("MSPACE_ROUTES", "")
     with MSpaceClient(apis.main_url) as client:
-        assert client.routes == Routes.parse("*=legacy")
+        assert client.routes is None
         assert client.getBalance(*ACCOUNT) == "999"
     assert apis.sent == (1, 0)
+    # The way back does not need the store.
+    monkeypatch.setenv("MSPACE_ROUTES", "*=legacy")
+    monkeypatch.setenv("MSPACE_ACCOUNTS", "gone.toml")
+    with MSpaceClient(apis.main_url) as client:
+        assert client.getBalance(*ACCOUNT) == "999"
     monkeypatch.setenv("MSPACE_ROUTES", "balance=v3")
     with pytest.raises(errors.InvalidInput, match=r"balance=v3.*canary:N"):
         MSpaceClient(apis.main_url)

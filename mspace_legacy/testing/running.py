@@ -109,4 +109,4 @@ class RunningEmulator:
 
     def jar_client(self, **settings: Any) -> MSpaceClient:
         """The jar's client; `settings` as `MSpaceClient` takes them."""
-        return self._open.enter_context(MSpaceClient(self.url, **settings))
+        return self._open.enter_context(MSpaceClient(self.url, **{"routes": "*=legacy", **settings}))
