@@ -46,7 +46,8 @@ class _Pool:
         self._threads: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
 
-    def run(self, work: Callable[[], bytes]) -> bytes:
+    def run(self, work: Callable[[], bool]) -> bool:
+        """What `work` gives, as soon as one of them is free."""
         with self._lock:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(os.cpu_count() or 1, "mspace-legacy scrypt")
@@ -141,10 +142,7 @@ def _parsed(text: str) -> Verifier | str:
 
 
 def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int, length: int = _DIGEST) -> bytes:
-    def work() -> bytes:
-        return hashlib.scrypt(_bytes(password), salt=salt, n=n, r=r, p=p, maxmem=_MOST_MEMORY * 2, dklen=length)
-
-    return _pool.run(work)
+    return hashlib.scrypt(_bytes(password), salt=salt, n=n, r=r, p=p, maxmem=_MOST_MEMORY * 2, dklen=length)
 
 
 def _bytes(password: Secret) -> bytes:
@@ -234,6 +232,10 @@ class AccountStore:
 
     def verify(self, username: str, password: Secret) -> bool:
         """Whether the account is there and the password is its own."""
+        return self.remembers(username, password) or _pool.run(lambda: self._check(username, password))
+
+    def _check(self, username: str, password: Secret) -> bool:
+        # Of many that came at once, the first has paid for all.
         if self.remembers(username, password):
             return True
         account = self._accounts.get(username)

@@ -254,7 +254,7 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 class _Brake:
     """Makes whoever failed wait before the next attempt, the longer the more often; in bounded memory and threads.
 
-    Verifying a password takes its time, too: so few threads wait here or verify that the rest go on serving.
+    So few threads wait here, or verify a password for who had to wait, that the rest go on serving.
 
     Only attempts whose password is not known to be right pass here, so that a program with a wrong one does not slow
     down others behind the same address.
@@ -276,18 +276,19 @@ class _Brake:
 
     @contextmanager
     def admitted(self, address: str) -> Iterator[bool]:
-        """Hold a place, after as long a wait as the address has earned; False at once where there is no place."""
+        """Wait as long as the address has earned, and hold a place meanwhile; False at once where there is none."""
         with self._lock:
             count, last = self._failures.get(_network_of(address), (0, 0.0))
-            admitted = self._waiting < self._most_waiting
-            self._waiting += admitted
+            braked = count > self.FREE and time.monotonic() - last <= self.FORGOTTEN
+            admitted = not braked or self._waiting < self._most_waiting
+            self._waiting += braked and admitted
         try:
-            if admitted and count > self.FREE and time.monotonic() - last <= self.FORGOTTEN:
+            if braked and admitted:
                 time.sleep(min(self.FIRST * 2.0 ** min(count - self.FREE - 1, 10), self.LONGEST))
             yield admitted
         finally:
             with self._lock:
-                self._waiting -= admitted
+                self._waiting -= braked and admitted
 
     def failed(self, address: str) -> None:
         """Count one failure."""
