@@ -152,7 +152,8 @@ def test_a_call_under_way_is_answered_before_it_stops(
     assert len(emulator.ledger.messages()) == 1
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has none")
+# Windows has no SIGHUP, and there nothing is promised of it: settings are read again by a restart.
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
 def test_a_hangup_reads_routes_and_accounts_again_and_a_bad_file_changes_nothing(
     upstream: tuple[Upstream, str], tmp_path: Path
 ) -> None:
@@ -267,6 +268,7 @@ def test_a_wrong_setting_is_told(
 
 
 @pytest.mark.usefixtures("_logger")
+# Elsewhere a file's mode does not say who can read it, so that `load_toml` does not look at it there.
 @pytest.mark.skipif(os.name != "posix", reason="owners and others are of POSIX")
 @pytest.mark.parametrize(("mode", "code"), [(0o600, 0), (0o400, 0), (0o640, 2), (0o604, 2), (0o620, 2), (0o644, 2)])
 def test_accounts_that_others_can_read_are_refused(
@@ -348,6 +350,8 @@ def children_of(process: subprocess.Popen[str]) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
+# To kill a child a test must know which processes are children, which only Linux tells in a file. The code under test
+# needs no /proc.
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells children by /proc")
 
 

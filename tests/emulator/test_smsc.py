@@ -778,6 +778,7 @@ def test_smpplib(smsc: Smsc, ledger: Ledger, clock: Clock) -> None:
 PEERS = Path(__file__).parent.parent / "smpp" / "peers"
 
 
+# A peer that no one here wrote, and that pip can't install: CI does, so that this always runs there.
 @pytest.mark.skipif(
     not (shutil.which("node") and (PEERS / "node_modules" / "smpp").is_dir()),
     reason="needs node, and `npm ci` in tests/smpp/peers",

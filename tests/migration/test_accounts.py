@@ -168,6 +168,7 @@ def test_an_environment_variable_that_is_empty_holds_no_key(load: Load, monkeypa
     assert "is not set" in refusal(lambda: load(table(api_key="", api_key_env=f'"{ENV}"')))
 
 
+# Elsewhere a file's mode does not say who can read it, so that `load_toml` does not look at it there.
 @pytest.mark.skipif(os.name != "posix", reason="the system knows of no owners")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o777])
 def test_a_file_that_others_may_touch_is_refused(load: Load, mode: int) -> None:

@@ -257,7 +257,8 @@ def test_close_is_bounded_and_counts_what_it_dropped() -> None:
     assert comparisons.counts == {"balance": Count(equal=1, dropped=1), "login": Count(dropped=1)}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX only")
+# Where no process can be forked, there is no child that lacks its parent's threads.
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_child_of_a_fork_compares_too() -> None:
     """Its parent's thread, which is busy with the one place, is not in it; nor is what waits for that."""
     code = """if True:

@@ -711,6 +711,7 @@ def test_it_may_be_closed_by_a_callback() -> None:
         assert isinstance(smsc.peers[0].received[-1], Unbind)
 
 
+# A signal has to arrive while send() waits, at a moment that the test chooses: Windows has no timer that sends one.
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
 def test_an_interruption_leaves_nobody_waiting() -> None:
     def interrupt(number: int, frame: object) -> None:

@@ -18,6 +18,7 @@ from tests.smpp.smsc import PASSWORD, eventually
 
 PEERS = Path(__file__).parent / "peers"
 
+# Peers that no one here wrote, and that pip can't install: CI does, so that these always run there.
 pytestmark = pytest.mark.skipif(
     not (shutil.which("node") and (PEERS / "node_modules" / "smpp").is_dir()),
     reason="needs node, and `npm ci` in tests/smpp/peers",
