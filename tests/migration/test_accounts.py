@@ -6,12 +6,14 @@ import base64
 import hashlib
 import os
 import pickle
+import threading
+import time
 import traceback
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -414,3 +416,49 @@ def test_nothing_of_a_store_is_shown() -> None:
     for held in (store, account):
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(held)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One for each time that scrypt runs, which takes a while here."""
+    runs: list[None] = []
+    real = hashlib.scrypt
+
+    def scrypt(*args: Any, **settings: Any) -> bytes:
+        runs.append(None)
+        time.sleep(0.05)
+        return real(*args, **settings)
+
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
+    return runs
+
+
+def test_many_that_come_at_once_are_verified_together(runs: list[None]) -> None:
+    """Else the first seconds of a gateway would go by with scrypt."""
+    store = store_of(demo="demo")
+    runs.clear()
+    begin = threading.Barrier(16)
+
+    def ask(_: int) -> bool:
+        begin.wait()
+        return store.verify("demo", Secret("demo"))
+
+    with ThreadPoolExecutor(16) as callers:
+        assert all(callers.map(ask, range(16)))
+    # As many as may have begun before the first was done.
+    assert len(runs) <= (os.cpu_count() or 1)
+
+
+def test_another_store_takes_over_what_is_remembered_of_the_same_accounts(runs: list[None]) -> None:
+    before = store_of(same="one", changed="two", gone="three")
+    for username, password in (("same", "one"), ("changed", "two"), ("gone", "three")):
+        assert before.verify(username, Secret(password))
+    after = store_of(same="one", changed="four", new="five")
+    after.remember_from(before)
+    runs.clear()
+    assert after.verify("same", Secret("one"))
+    assert runs == []
+    assert not after.verify("changed", Secret("two"))
+    assert not after.verify("gone", Secret("three"))
+    assert after.verify("changed", Secret("four"))
+    assert after.verify("new", Secret("five"))
