@@ -167,9 +167,9 @@ class Transmitter:
         Where only some segments of a long message were taken, the error's `message` has their ids.
         """
         self._check_may_wait()
-        future = self._submit(sender_id, recipient, message, attended=True).future
-        self._link.attend(future)
-        return future.result()
+        sending = self._submit(sender_id, recipient, message, attended=True)
+        self._link.attend(sending)
+        return sending.future.result()
 
     def send_text(self, sender_id: str, recipients: str | Iterable[str], message: str) -> SendResult:
         """Send `message` to each of `recipients`, as `Client.send_text` does, with the same result.

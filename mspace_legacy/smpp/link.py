@@ -85,6 +85,9 @@ class Sending:
         self._error: MSpaceError | None = None
         self._ids: list[str | None] = [None] * len(octets)
         self._left = len(octets)
+        self._began: bool | None = None
+        """Whether it was begun before anybody cancelled it, once that is decided."""
+        self.is_finished = False
 
     def parts(self) -> list[_Part]:
         """What is to be sent. It is not kept here, as a ring of references would be left to the collector."""
@@ -92,9 +95,12 @@ class Sending:
 
     def is_wanted(self) -> bool:
         """Whether its next part is still to be sent: not when it was cancelled, nor after a part was refused."""
-        if self._error is not None or self.future.cancelled():
-            return False
-        return self.future.running() or self.future.set_running_or_notify_cancel()
+        return self._error is None and self._is_begun()
+
+    def _is_begun(self) -> bool:
+        if self._began is None:
+            self._began = self.future.set_running_or_notify_cancel()
+        return self._began
 
     def settle(self, part: _Part, message_id: str | None, error: MSpaceError | None) -> bool:
         """Note what became of a part. Whether it was the last one: then `finish` is to be called, without a lock."""
@@ -106,11 +112,12 @@ class Sending:
 
     def finish(self) -> None:
         """Tell the deliveries and the future."""
+        self.is_finished = True
         sent = self._message
         message = SubmittedMessage(sent.sender_id, sent.recipient, sent.message, tuple(self._ids))
         if self._deliveries:
             self._deliveries.add(message)
-        if not (self.future.running() or self.future.set_running_or_notify_cancel()):
+        if not self._is_begun():
             return
         if self._error is None:
             self.future.set_result(message)
@@ -166,9 +173,14 @@ class _Connection:
         for end in (self._socket, self._wake_reader, self._wake_writer):
             end.close()
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody is in `wait`, or about to be."""
+        return self.wakes_at > -math.inf
+
     def wake(self) -> None:
         """End the `wait` of another thread."""
-        if self.wakes_at > -math.inf:
+        if self.is_waited_for:
             with contextlib.suppress(BlockingIOError):
                 self._wake_writer.send(b"\0")
 
@@ -319,8 +331,8 @@ class Link:
             if self._driver is None and not attended:
                 self._parked.notify()
 
-    def attend(self, future: Future[SubmittedMessage]) -> None:
-        """Drive until a future is done, if nobody else does. It may not be done when this returns."""
+    def attend(self, sending: Sending) -> None:
+        """Drive until a message is finished, if nobody else does. It may not be finished when this returns."""
         driving = False
         try:
             with self._lock:
@@ -329,7 +341,7 @@ class Link:
                     self._lent_until = time.monotonic() + _LENT
                     return
                 driving, self._driver = True, threading.current_thread()
-            while not (future.done() or connection.over):
+            while not (sending.is_finished or connection.over):
                 self._turn(connection)
         except BaseException:
             self._break_off()
@@ -422,7 +434,7 @@ class Link:
         if self._closing and self._is_idle():
             self._unbind()
         connection.write()
-        if connection.wakes_at > self._next_time(session):
+        if connection.is_waited_for and connection.wakes_at > self._next_time(session):
             connection.wake()
 
     def _unbind(self) -> None:

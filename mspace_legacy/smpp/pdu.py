@@ -31,9 +31,10 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, get_type_hints
 
@@ -237,6 +238,9 @@ class _Text:
 
     def octets(self, name: str, value: object) -> bytes:
         """As it is written."""
+        if value == "":
+            # Most are, and nothing can be wrong with that.
+            return b"\0"
         if not isinstance(value, str):
             raise WrongType(f"{name}: expected str, not {type(value).__name__}")
         if fault := self.fault(value):
@@ -279,9 +283,11 @@ class _Octets:
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
         self._format = struct.Struct(f">{len(names)}B")
+        self._get: Callable[[Pdu], Any] = attrgetter(*names)
 
     def write(self, pdu: Pdu) -> bytes:
-        values = [getattr(pdu, name) for name in self._names]
+        found = self._get(pdu)
+        values = found if len(self._names) > 1 else (found,)
         try:
             return self._format.pack(*values)
         except struct.error:
