@@ -24,7 +24,7 @@ MODULES = sorted(
 )
 FLOORS = {
     0: ("_version", "errors", "secrets", "models", "sms", "msisdn", "tomlfile"),
-    1: ("wire", "smpp.pdu", "smpp.text", "smpp.receipts", "smpp.session", "smpp.deliveries"),
+    1: ("wire", "smpp.pdu", "smpp.text", "smpp.receipts", "smpp.session", "smpp.deliveries", "smpp.pace"),
     2: ("transport", "emulator", "migration", "server"),
     3: ("client", "jar", "cli", "testing", "smpp", "__main__"),
 }

@@ -8,7 +8,15 @@ from dataclasses import asdict
 import click
 
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import ask, must_be_able_to_ask, show, show_json, show_table, yes_option
+from mspace_legacy.cli.output import (
+    ask,
+    even_if_nobody_reads,
+    must_be_able_to_ask,
+    show,
+    show_json,
+    show_table,
+    yes_option,
+)
 from mspace_legacy.cli.sending import answered_no, interruption_told, send_text
 from mspace_legacy.cli.settings import Settings, account_command
 from mspace_legacy.errors import InvalidInput
@@ -118,10 +126,11 @@ def topup(settings: Settings, kind: str, name: str, count: int, yes: bool) -> in
         else:
             with interruption_told("subacctopup"):
                 made = client.top_up_sub_account(name, count)
-    if settings.as_json:
-        show_json(asdict(made))
-    else:
-        show(f"{made.count} credits moved to {made.name}")
+    with even_if_nobody_reads():
+        if settings.as_json:
+            show_json(asdict(made))
+        else:
+            show(f"{made.count} credits moved to {made.name}")
     return DONE
 
 

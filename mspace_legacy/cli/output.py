@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
@@ -24,6 +26,7 @@ __all__ = [
     "Interrupted",
     "ask",
     "code_of",
+    "even_if_nobody_reads",
     "json_option",
     "log_to_stderr",
     "must_be_able_to_ask",
@@ -56,6 +59,20 @@ def never_fail_to_encode() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def even_if_nobody_reads() -> Iterator[None]:
+    """Print what was done, or tell on standard error that it could not be printed.
+
+    The exit code is to say what was done: whoever takes it for a failure would send again.
+    """
+    try:
+        yield
+    except OSError as error:
+        click.echo(f"mspace-legacy: it was done, and what came of it can't be printed: {error.strerror}", err=True)
+        # What is left in the buffer would fail once more as the interpreter ends, and change the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def plain(text: str) -> str:

@@ -13,6 +13,7 @@ from mspace_legacy.cli.output import (
     Interrupted,
     ask,
     code_of,
+    even_if_nobody_reads,
     must_be_able_to_ask,
     result_document,
     show_error,
@@ -79,10 +80,11 @@ def send_text(
             return answered_no(as_json=as_json)
         with interruption_told("sendtext"):
             result = sender.send_text(sender_id, numbers, message)
-    if as_json:
-        show_json({"encoding": segments.encoding, **result_document(result)})
-    else:
-        show_result(result)
+    with even_if_nobody_reads():
+        if as_json:
+            show_json({"encoding": segments.encoding, **result_document(result)})
+        else:
+            show_result(result)
     return code_of(result)
 
 

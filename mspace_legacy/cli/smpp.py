@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -141,7 +142,8 @@ def _bound(settings: _Settings, window: int, country: str) -> Iterator[Transmitt
         try:
             yield transmitter
         except Interrupted:
-            # To close it would be to wait for the answers, which is what the user broke off.
+            # What the user broke off is waiting for the answers.
+            transmitter.close(wait=False, cancel_pending=True)
             held.pop_all()
             raise
 
@@ -156,6 +158,8 @@ def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
     What was printed is acknowledged, and so does not come again. It stops at SIGINT (Ctrl-C) and SIGTERM, with exit
     code 0. A lost connection is made again; that is told on standard error.
     """
+    if sys.stdout is None:
+        raise InvalidInput("standard output is closed: what comes would be acknowledged, and never read")
     listening = _Listening(count, as_json=as_json)
     level = _log.level
     try:

@@ -95,7 +95,7 @@ class Smsc:
     An account's user name is its system_id; it binds, by its `smpp_password`, as transmitter or as receiver, on as
     many connections as it likes. bind_transceiver is refused, as the vendor has none. Each submit_sm is a message of
     the ledger with an id of its own, a part of a long text too. Receipts go to any receiver that is bound with the
-    account's system_id, to one at a time, until one answers 0.
+    account's system_id, to one of this SMSC's at a time, until one answers 0.
 
     :param faults: those of the operation `submit_sm` happen here.
     :param host: 127.0.0.1 by default. A wider address serves whoever reaches it, without TLS.
@@ -163,7 +163,9 @@ class Smsc:
             except TimeoutError:
                 continue
             except OSError:
-                return
+                # It was told to stop, or there is no descriptor left for now.
+                self._stopping.wait(0.1)
+                continue
             thread = threading.Thread(
                 target=self._serve, args=(connection,), name=f"mspace-legacy smsc {self.port}", daemon=True
             )

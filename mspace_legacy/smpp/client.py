@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import itertools
 import logging
 import math
@@ -9,6 +11,7 @@ import queue
 import secrets
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,7 +19,15 @@ from types import TracebackType
 from typing import Literal
 
 from mspace_legacy import msisdn, sms
-from mspace_legacy.errors import InvalidInput, NotSent, OutcomeUnknown, ServiceError, WrongType
+from mspace_legacy.errors import (
+    ClosedError,
+    InvalidInput,
+    MSpaceError,
+    NotSent,
+    OutcomeUnknown,
+    ServiceError,
+    WrongType,
+)
 from mspace_legacy.models import Outcome, SendResult, SentMessage
 from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.deliveries import Deliveries, SubmittedMessage
@@ -34,6 +45,9 @@ DEFAULT_PORT = 2775
 
 _log = logging.getLogger("mspace_legacy.smpp")
 
+_MOST_UNHANDLED = 10_000
+"""What may wait for a handler; beyond that the service is asked to deliver it again."""
+
 
 class Transmitter:
     """Sends messages over SMPP 3.4, bound as a transmitter. Safe to share between threads; also a context manager.
@@ -41,7 +55,10 @@ class Transmitter:
     Made, it is bound. When the connection is lost it binds again, for `reconnect_for` seconds at most with growing
     pauses. What had been handed to the lost connection and not answered is an `OutcomeUnknown`, never sent again;
     what had not is sent by the next one. What the service throttles (ESME_RTHROTTLED, ESME_RMSGQFUL), and so did not
-    take, is offered again after a growing pause.
+    take, is offered again after a growing pause, before what came after it, and from then on all goes more slowly.
+
+    Keep it, and close it: services let an account bind a few times only. The end of the program closes it, too. It
+    belongs to the process that made it; a fork of that needs one of its own.
 
     :param window: how many submit_sm may be without an answer at once.
     :param tls: True, or a context of your own for certificates that the system does not know.
@@ -50,8 +67,10 @@ class Transmitter:
     :param system_type: as the provider gave it, if it did.
     :param long: how a text of more than one segment goes: `udh`, `sar` or `payload`; see `text.write_text`.
     :param enquire_after: seconds without traffic after which an enquire_link is sent; the vendor hangs up after 50.
-    :param reconnect_for: seconds.
-    :param throttled_for: seconds after which a throttled message is given up.
+    :param reconnect_for: seconds without a connection, or with none that is of use, after which what waits is
+        `NotSent`. The next message begins anew.
+    :param throttled_for: seconds in which the service throttles all and takes nothing, after which what has waited
+        through them is given up; so is a message that it has throttled ten times while it took others.
     :param deliveries: is told what was taken, so that receipts find it.
     :raises InvalidInput: a field that can't be right.
     :raises NotSent: no connection.
@@ -99,6 +118,9 @@ class Transmitter:
             throttled_for=throttled_for,
             window=window,
         )
+        # Its thread would keep up a bind that nobody can use any more.
+        weakref.finalize(self, self._link.let_go).atexit = False
+        _unclosed.add(self)
 
     def __repr__(self) -> str:
         return self._name
@@ -109,23 +131,32 @@ class Transmitter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(cancel_pending=kind is not None)
 
-    def close(self) -> None:
-        """Wait for what is under way, unbind and close. A second time does nothing."""
-        self._link.close(self._reply_timeout)
+    def close(self, *, wait: bool = True, cancel_pending: bool = False) -> None:
+        """Wait until everything is answered, unbind and close. A second time does nothing.
+
+        It waits as long as the service answers anything within the time-out. What is still waiting for its turn after
+        that is not sent, and its future says so; `cancel_pending` does that at once, as leaving a `with` block by an
+        error does. Without `wait` it returns at once, and goes on while the program does.
+        """
+        _unclosed.discard(self)
+        self._link.close(self._reply_timeout, cancel_pending=cancel_pending, wait=wait)
 
     def submit(self, sender_id: str, recipient: str, message: str) -> Future[SubmittedMessage]:
         """Send `message` to one recipient; the future tells what became of it, and never waits for ever.
 
-        Its result is the message with the ids of its segments. Its error is one of those that `send` raises.
+        Its result is the message with the ids of its segments. Its error is one of those that `send` raises. What it
+        calls back runs in the one thread that reads answers: it may submit, but not wait.
+
+        Where 10,000 segments wait for their turn, it waits until one has had it.
 
         :raises InvalidInput: before anything is sent; names what is wrong.
-        :raises ClosedError: after `close`.
+        :raises ClosedError: after `close`, or in a fork.
         """
-        return self._submit(sender_id, recipient, message).future
+        return self._submit(sender_id, recipient, message, attended=False).future
 
-    def _submit(self, sender_id: str, recipient: str, message: str, *, attended: bool = False) -> Sending:
+    def _submit(self, sender_id: str, recipient: str, message: str, *, attended: bool) -> Sending:
         number = msisdn.normalise(recipient, country=self._country)
         if not message:
             raise InvalidInput("message is empty")
@@ -150,8 +181,9 @@ class Transmitter:
             )
             for part in parts
         ]
-        sending = Sending(SubmittedMessage(sender_id, number, message), octets, self._deliveries)
-        self._link.offer(sending, attended=attended)
+        submitted = SubmittedMessage(sender_id, number, message)
+        sending = Sending(submitted, octets, self._deliveries, attended=attended)
+        self._link.offer(sending)
         return sending
 
     def send(self, sender_id: str, recipient: str, message: str) -> SubmittedMessage:
@@ -164,7 +196,8 @@ class Transmitter:
             `QueueFull`, or the plain class; `text` is the standard's name for it.
         :raises OutcomeUnknown: it may have been taken; it was not sent again.
 
-        Where only some segments of a long message were taken, the error's `message` has their ids.
+        Where only some segments of a long message were taken, the error is an `OutcomeUnknown` too, and its `message`
+        has their ids.
         """
         self._check_may_wait()
         sending = self._submit(sender_id, recipient, message, attended=True)
@@ -183,7 +216,8 @@ class Transmitter:
         self._check_may_wait()
         numbers = msisdn.recipients(recipients, country=self._country)
         count = sms.segments(message).count
-        futures = [self.submit(sender_id, number, message) for number in numbers]
+        futures = [self.submit(sender_id, numbers[0], message)]
+        futures += [self._submitted(sender_id, number, message) for number in numbers[1:]]
         failures = [future.exception() for future in futures]
         sent = [
             _sent(number, future, error) for number, future, error in zip(numbers, futures, failures, strict=True)
@@ -200,9 +234,29 @@ class Transmitter:
             raise failures[0]
         return result
 
+    def _submitted(self, sender_id: str, recipient: str, message: str) -> Future[SubmittedMessage]:
+        """As `submit`, but that it was closed meanwhile is told by the future: others were sent before."""
+        try:
+            return self.submit(sender_id, recipient, message)
+        except ClosedError:
+            closed: Future[SubmittedMessage] = Future()
+            closed.set_exception(NotSent("submit_sm: not sent: it was closed", fault="not-connected"))
+            return closed
+
     def _check_may_wait(self) -> None:
         if self._link.is_in_callback:
             raise InvalidInput("send: called by a future's callback it would wait for ever: use submit")
+
+
+_unclosed: weakref.WeakSet[Transmitter] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """What was submitted goes out before the program ends, as with the executors of concurrent.futures."""
+    for transmitter in list(_unclosed):
+        with contextlib.suppress(MSpaceError):
+            transmitter.close()
 
 
 def _sent(number: str, future: Future[SubmittedMessage], error: BaseException | None) -> SentMessage:
@@ -210,7 +264,9 @@ def _sent(number: str, future: Future[SubmittedMessage], error: BaseException | 
         message_ids = future.result().message_ids
         return SentMessage(message_ids[0] or "", Outcome.ACCEPTED, number, status="ESME_ROK")
     if isinstance(error, OutcomeUnknown):
-        return SentMessage("", Outcome.UNKNOWN, number)
+        # Of a long message, some segments may have been taken.
+        taken = vars(error).get("message", SubmittedMessage("", "", "")).message_ids
+        return SentMessage(next(filter(None, taken), ""), Outcome.UNKNOWN, number)
     if isinstance(error, ServiceError):
         return SentMessage("", Outcome.REJECTED, number, status=error.text)
     return SentMessage("", Outcome.NOT_SENT, number)
@@ -262,7 +318,8 @@ class Receiver:
     """Receives delivery receipts and incoming texts over SMPP 3.4, bound as a receiver; also a context manager.
 
     Made, it is bound. When the connection is lost it binds again, with growing pauses of up to 30 seconds, until it
-    is closed or the password is refused.
+    is closed or the password is refused, which is logged as an error and told by `wait`. It goes on until it is
+    closed, whether or not somebody keeps it; in the process that made it, not in a fork of that.
 
     :param handler: is given a `Receipt` or an `IncomingText`, one after the other, in a thread of its own. What it
         was given is acknowledged only when it has returned. If it raises, or the connection is lost meanwhile, the
@@ -336,7 +393,7 @@ class Receiver:
             self._link.close(0)
 
     def _take(self, session: Session, request: DeliverSm) -> None:
-        if self._closed.is_set():
+        if self._closed.is_set() or self._incoming.qsize() >= _MOST_UNHANDLED:
             self._link.answer(session, request, CommandStatus.ESME_RX_T_APPN)
         else:
             self._incoming.put((session, request))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,8 @@ class Deliveries:
         self._lock = threading.Lock()
         self._places: OrderedDict[str, tuple[_Tracked, int]] = OrderedDict()
         self._early: OrderedDict[str, Receipt] = OrderedDict()
+        self._written_alike = False
+        """Whether the service was seen to write an id in a receipt as it did before: then it means no other."""
 
     def add(self, message: SubmittedMessage) -> None:
         """Remember a message that was taken."""
@@ -82,21 +85,23 @@ class Deliveries:
                 if not message_id:
                     continue
                 self._places[id_key(message_id)] = (tracked, place)
-                for key in id_spellings(message_id):
+                for key in self._spellings(message_id):
                     receipt = self._early.get(key)
                     if receipt and _same_number(message.recipient, receipt.recipient):
                         tracked.tell(place, self._early.pop(key).state)
+                        self._note_spelling(message_id, key, self._early)
                         break
             _cut(self._places, self._most)
 
     def match(self, receipt: Receipt) -> Delivery | None:
         """The message that a receipt is about, with what it tells; None while no such message was added."""
         with self._lock:
-            for key in id_spellings(receipt.message_id):
+            for key in self._spellings(receipt.message_id):
                 if found := self._places.get(key):
                     tracked, place = found
                     if _same_number(tracked.message.recipient, receipt.recipient):
                         tracked.tell(place, receipt.state)
+                        self._note_spelling(receipt.message_id, key, self._places)
                         return tracked.delivery()
             if receipt.message_id:
                 key = id_key(receipt.message_id)
@@ -107,10 +112,21 @@ class Deliveries:
         return None
 
     def of(self, message_id: str) -> Delivery | None:
-        """What is known of the message that has a segment with this id."""
+        """What is known of the message that has a segment with this id, be it as a receipt writes it."""
         with self._lock:
-            found = self._places.get(id_key(message_id))
-            return found[0].delivery() if found else None
+            for key in self._spellings(message_id):
+                if found := self._places.get(key):
+                    return found[0].delivery()
+        return None
+
+    def _spellings(self, message_id: str) -> tuple[str, ...]:
+        return id_spellings(message_id)[: 1 if self._written_alike else None]
+
+    def _note_spelling(self, message_id: str, key: str, known: Mapping[str, object]) -> None:
+        first, *others = id_spellings(message_id)
+        # Where another spelling is known too, it may have been meant; where there is no other, it says nothing.
+        if key == first and others and not any(other in known for other in others):
+            self._written_alike = True
 
 
 def _same_number(sent: str, receipted: str) -> bool:

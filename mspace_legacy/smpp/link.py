@@ -7,9 +7,11 @@ when there is a connection again.
 from __future__ import annotations
 
 import contextlib
+import heapq
 import itertools
 import logging
 import math
+import os
 import selectors
 import socket
 import ssl
@@ -36,17 +38,30 @@ from mspace_legacy.errors import (
     outcome_unknown,
 )
 from mspace_legacy.smpp.deliveries import Deliveries, SubmittedMessage
+from mspace_legacy.smpp.pace import Pace
 from mspace_legacy.smpp.pdu import (
     BindReceiver,
     BindTransmitter,
     CommandStatus,
     DeliverSm,
+    GenericNack,
     Pdu,
     SubmitSmResp,
     encode,
     status_name,
 )
-from mspace_legacy.smpp.session import Answered, Bound, Chunk, Ended, Incoming, Session, Stray, Unanswered
+from mspace_legacy.smpp.session import (
+    Answered,
+    Bound,
+    Chunk,
+    Ended,
+    Incoming,
+    Session,
+    State,
+    Stray,
+    Unanswered,
+    Unreadable,
+)
 from mspace_legacy.transport.network import Timeout, checked_timeout
 
 __all__ = ["Link", "Sending", "refusal"]
@@ -54,11 +69,14 @@ __all__ = ["Link", "Sending", "refusal"]
 _log = logging.getLogger("mspace_legacy.smpp")
 
 _SLOW_DOWN = (CommandStatus.ESME_RTHROTTLED, CommandStatus.ESME_RMSGQFUL)
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 15.0
-"""Seconds after which a throttled message is offered again; doubled each time."""
+_MOST_PASSED_OVER = 10
+"""How often a message is throttled while the service takes others, before it is given up."""
+
+_OFFERS_IN_A_ROW = 3
+"""How often a message that is throttled is offered before the next one is."""
 
 _FIRST_RETRY, _LONGEST_RETRY = 0.2, 30.0
-"""Seconds before connecting again; doubled each time."""
+"""Seconds before connecting again; doubled each time. A bind that held for longer than the last has gone well."""
 
 _MOST_PENDING = 10_000
 """Parts that wait for the window before `offer` waits too."""
@@ -77,7 +95,11 @@ _MOST_WRITTEN = 64
 class Sending:
     """A message on its way: its parts, and the future that tells what became of them."""
 
-    def __init__(self, message: SubmittedMessage, octets: list[bytes], deliveries: Deliveries | None) -> None:
+    def __init__(
+        self, message: SubmittedMessage, octets: list[bytes], deliveries: Deliveries | None, *, attended: bool
+    ) -> None:
+        self.is_attended = attended
+        """Whether a thread waits in `Link.attend` for it: then nobody else has the future, and it calls nobody."""
         self.future: Future[SubmittedMessage] = Future()
         self._octets = octets
         self._message = message
@@ -123,9 +145,14 @@ class Sending:
             self.future.set_result(message)
             return
         taken = len(self._ids) - self._ids.count(None)
-        if taken and isinstance(self._error, NotSent):
+        if taken:
             # To send it all again would not be safe.
-            self._error = _unknown(f"{taken} of {len(self._ids)} segments were taken, the others not sent", "closed")
+            told = f"{taken} of {len(self._ids)} segments were taken"
+            if isinstance(self._error, NotSent):
+                self._error = _unknown(f"{told}, the others not sent", "closed")
+            else:
+                self._error.args = (f"{self._error}; {told}",)
+                self._error = outcome_unknown(self._error, "sendtext")
         vars(self._error)["message"] = message
         self.future.set_exception(self._error)
 
@@ -137,14 +164,24 @@ def _gravity(error: MSpaceError) -> int:
 
 @dataclass(slots=True, eq=False)
 class _Part:
-    """One submit_sm of a message. `begun` is set while an octet of it may have left, without an answer."""
+    """One submit_sm of a message. `begun` is set while an octet of it may have left, without an answer.
+
+    `number` counts what was offered, `order` when it has its turn, `queued` and `submitted` when it was
+    offered and when the session was given it, `newest_taken` which had been taken when it was throttled last.
+    """
 
     sending: Sending
     place: int
     octets: bytes
     begun: bool = False
+    number: int = 0
+    order: int = 0
+    queued: float = 0.0
+    submitted: float = 0.0
     throttled: ServiceError | None = None
-    throttled_since: float = 0.0
+    newest_taken: int = -1
+    offers: int = 0
+    passed_over: int = 0
 
 
 class _Connection:
@@ -251,7 +288,10 @@ class Link:
 
     One lock guards all of it, and nobody waits while holding it: the socket does not block, and futures and handlers
     are told without it. One thread at a time drives, that is waits for the socket and does what has come. Mostly it
-    is the link's own; while a thread waits in `attend`, it is that one, which saves two changes of threads.
+    is the link's own; while a thread waits in `attend`, it is that one, which saves two changes of threads. But
+    whatever may call an application is left to the link's own.
+
+    It belongs to the process that made it: in a fork of that, the connection is still the other one's.
     """
 
     def __init__(
@@ -286,14 +326,24 @@ class Link:
         self._parked = threading.Condition(self._lock)
         self._driver: threading.Thread | None = None
         self._lent_until = -math.inf
-        self._pending: deque[_Part] = deque()
+        self._process = os.getpid()
+        self._order = itertools.count()
+        self._pending: list[tuple[int, _Part]] = []
+        """A heap, so that a part that was throttled is again before those that came after it."""
         self._under_way: dict[_Part, None] = {}
         self._settled: deque[Sending] = deque()
-        self._pause, self._paused_until = _FIRST_PAUSE, -math.inf
+        self._settled_attended: deque[Sending] = deque()
+        """Messages of which all is settled and whose futures are to be told, those of `attend` by any thread."""
+        self._pace = Pace()
+        self._newest_taken = -1
+        self._throttled_since: float | None = None
+        """Since when everything is throttled, if it is."""
         self._closing = False
         self._unbinding = False
         self._stop = threading.Event()
         self._failures = 0
+        self._useful = time.monotonic()
+        """When the bind was last of use: its outage is reckoned from then."""
         self._ended: MSpaceError | None = None
         self._thread: threading.Thread | None = None
         # Here, not in the thread, so that a wrong password is told to whoever gave it.
@@ -306,21 +356,25 @@ class Link:
     @property
     def is_in_callback(self) -> bool:
         """Whether this thread is just telling a future: were it to wait for another one, nobody would drive."""
-        return threading.current_thread() in (self._thread, self._driver)
+        return threading.current_thread() is self._thread
 
     # Called by any thread
 
-    def offer(self, sending: Sending, *, attended: bool = False) -> None:
-        """Send the parts of a message in their turn. Waits only where very many are waiting already.
-
-        `attended` says that `attend` comes next.
-        """
+    def offer(self, sending: Sending) -> None:
+        """Send the parts of a message in their turn. Waits only where very many are waiting already."""
+        if os.getpid() != self._process:
+            # Its lock may be held by a thread that is not here, and the connection is not ours to write to.
+            raise ClosedError(f"the bind belongs to process {self._process}, of which this is a fork: make one here")
         with self._lock:
             while len(self._pending) >= _MOST_PENDING and not (self._closing or self.is_in_callback):
                 self._changed.wait()
             if self._closing:
                 raise ClosedError("the transmitter was closed before")
-            self._pending.extend(sending.parts())
+            now = time.monotonic()
+            for part in sending.parts():
+                part.number = part.order = next(self._order)
+                part.queued = now
+                self._wait_again(part)
             if self._thread is None:
                 self._start()
             try:
@@ -328,7 +382,7 @@ class Link:
             except BaseException:
                 self._break_off()
                 raise
-            if self._driver is None and not attended:
+            if self._driver is None and not sending.is_attended:
                 self._parked.notify()
 
     def attend(self, sending: Sending) -> None:
@@ -343,6 +397,7 @@ class Link:
                 driving, self._driver = True, threading.current_thread()
             while not (sending.is_finished or connection.over):
                 self._turn(connection)
+                self._finish(self._settled_attended)
         except BaseException:
             self._break_off()
             raise
@@ -351,7 +406,7 @@ class Link:
                 with self._lock:
                     self._driver = None
                     self._lent_until = time.monotonic() + _LENT
-                    if (connection is not None and connection.over) or not self._is_idle():
+                    if (connection is not None and connection.over) or self._settled or not self._is_idle():
                         self._parked.notify()
 
     def is_current(self, session: Session) -> bool:
@@ -363,8 +418,9 @@ class Link:
         """Answer a deliver_sm, if the connection that it came by is still there: else it is delivered again."""
         with self._lock:
             if self.is_current(session):
-                session.answer(request, command_status, time.monotonic())
-                self._failures = 0
+                now = time.monotonic()
+                session.answer(request, command_status, now)
+                self._note_use(now)
                 self._advance()
 
     def wait(self, timeout: float | None) -> bool:
@@ -376,16 +432,26 @@ class Link:
                 raise self._ended
             return True
 
-    def close(self, grace: float) -> None:
-        """Wait `grace` seconds at most for what is under way, unbind, and close. In a callback it does not wait."""
+    def close(self, grace: float, *, cancel_pending: bool = False, wait: bool = True) -> None:
+        """Wait for what is under way, unbind, and close. In a callback, or if told so, it does not wait.
+
+        It waits as long as something is answered every `grace` seconds; what still waits for its turn then is not
+        sent, nor where `cancel_pending` says so.
+        """
+        if os.getpid() != self._process:
+            return
         with self._lock:
             thread = self._thread
             self._closing = True
+            if cancel_pending:
+                self._settle_pending("it was closed")
             self._changed.notify_all()
             self._advance()
-            if self.is_in_callback:
+            if self.is_in_callback or not wait:
                 return
-            self._changed.wait_for(lambda: self._thread is None or self._is_idle(), grace)
+            while not self._changed.wait_for(self._is_over, grace) and time.monotonic() - self._useful < grace:
+                pass
+            self._settle_pending("it was closed")
             self._unbind()
             self._advance()
             self._changed.wait_for(lambda: self._thread is None, min(self._reply_timeout, _LONGEST_UNBIND))
@@ -398,6 +464,13 @@ class Link:
             # While it connects it can't be called off.
             thread.join(self._connect_timeout + self._reply_timeout)
 
+    def let_go(self) -> None:
+        """End when nothing is under way any more: nobody can offer anything from now on. Waits for nothing."""
+        self._closing = True
+        connection = self._connection
+        if connection is not None and os.getpid() == self._process:
+            connection.wake()
+
     def _break_off(self) -> None:
         """After an interruption: nothing that it may have left half done is gone on with."""
         with self._lock:
@@ -409,11 +482,19 @@ class Link:
 
     def _start(self) -> None:
         self._ended = None
+        self._useful = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"mspace-legacy smpp {self}", daemon=True)
         self._thread.start()
 
     def _is_idle(self) -> bool:
         return not self._pending and not self._under_way
+
+    def _is_over(self) -> bool:
+        return self._thread is None or self._is_idle()
+
+    def _note_use(self, now: float) -> None:
+        self._useful = now
+        self._failures = 0
 
     def _advance(self) -> None:
         """Hand on what may be sent by now: from those that wait to the session, and from that to the socket."""
@@ -424,17 +505,19 @@ class Link:
             return
         session = connection.session
         now = time.monotonic()
-        while self._pending and session.may_submit and now >= self._paused_until:
-            part = self._pending.popleft()
+        while self._may_submit(connection) and now >= self._pace.next_time:
+            _, part = heapq.heappop(self._pending)
             self._under_way[part] = None
             if part.sending.is_wanted():
                 session.submit(part.octets, part, now)
+                part.submitted = now
+                self._pace.submitted(now)
             else:
                 self._settle(part)
         if self._closing and self._is_idle():
             self._unbind()
         connection.write()
-        if connection.is_waited_for and connection.wakes_at > self._next_time(session):
+        if connection.is_waited_for and connection.wakes_at > self._next_time(connection):
             connection.wake()
 
     def _unbind(self) -> None:
@@ -442,34 +525,69 @@ class Link:
             self._unbinding = True
             self._connection.session.unbind(time.monotonic())
 
-    def _next_time(self, session: Session) -> float:
-        return min(session.next_time, self._paused_until) if self._pending else session.next_time
+    def _may_submit(self, connection: _Connection) -> bool:
+        """Whether there is something to be submitted, and room for it. Not on a connection of which no more comes."""
+        return bool(self._pending) and not connection.over and connection.session.may_submit
+
+    def _next_time(self, connection: _Connection) -> float:
+        following = connection.session.next_time
+        return min(following, self._pace.next_time) if self._may_submit(connection) else following
 
     def _settle(self, part: _Part, message_id: str | None = None, error: MSpaceError | None = None) -> None:
         self._under_way.pop(part, None)
         if part.sending.settle(part, message_id, error):
-            self._settled.append(part.sending)
+            (self._settled_attended if part.sending.is_attended else self._settled).append(part.sending)
         self._changed.notify_all()
 
     def _slow_down(self, part: _Part, response: ServiceError, now: float) -> None:
         """Offer a part again after a pause, unless that has gone on for too long."""
-        if part.throttled is None:
-            part.throttled_since = now
-        part.throttled = response
-        if now - part.throttled_since >= self._throttled_for:
+        if self._throttled_since is None:
+            self._throttled_since = now
+        if part.throttled and self._newest_taken > max(part.number, part.newest_taken):
+            # Others are taken, and it must not keep them back.
+            part.passed_over += 1
+            part.order = next(self._order)
+            self._pace.passed_over(now)
+        else:
+            self._pace.throttled(part.submitted, now)
+            part.offers += 1
+            if part.offers % _OFFERS_IN_A_ROW == 0 and self._pending:
+                # Would another one be taken?
+                _, other = heapq.heappop(self._pending)
+                part.order, other.order = other.order, part.order
+                self._wait_again(other)
+        part.throttled, part.newest_taken = response, self._newest_taken
+        if part.passed_over >= _MOST_PASSED_OVER:
             self._settle(part, error=response)
-            return
-        if now >= self._paused_until:
-            self._paused_until = now + self._pause
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        self._again([part])
+        else:
+            self._again(part)
+            if now - self._throttled_since >= self._throttled_for:
+                self._give_up(response, now)
 
-    def _again(self, parts: list[_Part]) -> None:
-        """Put parts of which the service certainly has nothing before those that wait."""
-        for part in reversed(parts):
-            self._under_way.pop(part, None)
-            part.begun = False
-            self._pending.appendleft(part)
+    def _give_up(self, response: ServiceError, now: float) -> None:
+        """Nothing was taken for too long: what has waited through all of that is not offered any more."""
+        pending, self._pending = self._pending, []
+        for _, part in pending:
+            if now - part.queued >= self._throttled_for:
+                self._settle(part, error=part.throttled or response)
+            else:
+                self._wait_again(part)
+
+    def _again(self, part: _Part) -> None:
+        """Have a part wait of which the service certainly has nothing."""
+        self._under_way.pop(part, None)
+        part.begun = False
+        self._wait_again(part)
+
+    def _wait_again(self, part: _Part) -> None:
+        heapq.heappush(self._pending, (part.order, part))
+
+    def _settle_pending(self, reason: object) -> None:
+        """Nothing that waits will be sent."""
+        pending, self._pending = self._pending, []
+        for _, part in pending:
+            not_sent = NotSent(f"submit_sm: not sent: {reason}", fault="not-connected")
+            self._settle(part, error=part.throttled or not_sent)
 
     # Called by who drives
 
@@ -492,33 +610,37 @@ class Link:
                         connection.over = "it takes nothing more"
                     case Incoming(request):
                         incoming.append(request)
+                    case Unreadable(error):
+                        _log.warning("%s: the service sent what can't be read, and was told so: %s", self, error)
                     case Stray(response):
                         _log.warning("%s: an answer that nothing waits for: %s", self, type(response).__name__)
                     case Ended(reason):
                         connection.over = reason
             self._advance()
-            connection.wakes_at = self._next_time(session)
-        self._finish()
+            connection.wakes_at = self._next_time(connection)
+            if self._settled and threading.current_thread() is not self._thread:
+                self._parked.notify()
         for request in incoming:
             if self._on_incoming is not None:
                 self._on_incoming(session, request)
 
     def _answered(self, part: _Part, response: Pdu, now: float) -> None:
-        status = response.command_status
-        if isinstance(response, SubmitSmResp) and not status:
-            self._pause = _FIRST_PAUSE
-            self._failures = 0
+        self._note_use(now)
+        if isinstance(response, SubmitSmResp) and not response.command_status:
+            self._newest_taken = max(self._newest_taken, part.number)
+            self._throttled_since = None
+            self._pace.accepted(now)
             self._settle(part, response.message_id)
-        elif status in _SLOW_DOWN:
-            self._slow_down(part, refusal(status, "submit_sm"), now)
+        elif response.command_status in _SLOW_DOWN:
+            self._slow_down(part, refusal(response, "submit_sm"), now)
         else:
-            self._settle(part, error=refusal(status, "submit_sm"))
+            self._settle(part, error=refusal(response, "submit_sm"))
 
-    def _finish(self) -> None:
+    def _finish(self, settled: deque[Sending]) -> None:
         """Tell the futures, without the lock: what they call may call us."""
         while True:
             try:
-                sending = self._settled.popleft()
+                sending = settled.popleft()
             except IndexError:
                 return
             try:
@@ -528,6 +650,10 @@ class Link:
                 if isinstance(error, KeyboardInterrupt) and threading.current_thread() is not self._thread:
                     raise
                 _log.error("a future's callback failed: %s", type(error).__name__)
+
+    def _finish_all(self) -> None:
+        self._finish(self._settled_attended)
+        self._finish(self._settled)
 
     # The thread
 
@@ -543,28 +669,30 @@ class Link:
                         self._connection, self._unbinding = there, False
                 self._serve(self._connection)
                 self._lose()
+                self._pause_before_the_next()
         except MSpaceError as error:
             failure = error
+            if not self._closing:
+                _log.error("%s: the bind is given up: %s", self, error)
         finally:
             # Whatever happened, nobody is to wait for ever.
             self._lose()
             with self._lock:
                 self._ended = failure
                 self._thread = None
-                for part in self._pending:
-                    not_sent = NotSent(f"submit_sm: not sent: {failure or 'it was closed'}", fault="not-connected")
-                    self._settle(part, error=part.throttled or not_sent)
-                self._pending.clear()
+                self._settle_pending(failure or "it was closed")
                 self._changed.notify_all()
-            self._finish()
+            self._finish_all()
 
     def _serve(self, connection: _Connection) -> None:
         """Drive until the connection is over, except while another thread does."""
         while not connection.over:
+            self._finish_all()
             with self._lock:
                 now = time.monotonic()
                 if self._driver is not None or (now < self._lent_until and self._is_idle()):
-                    self._parked.wait(_LENT)
+                    if not self._settled:
+                        self._parked.wait(_LENT)
                     continue
                 self._driver = self._thread
             try:
@@ -584,22 +712,32 @@ class Link:
             if connection is None:
                 return
             connection.close()
-            for part in [part for part in self._under_way if part.begun]:
-                self._settle(part, error=_unknown(connection.over, "closed"))
-            self._again(list(self._under_way))
+            for part in list(self._under_way):
+                if part.begun:
+                    self._settle(part, error=_unknown(connection.over, "closed"))
+                else:
+                    self._again(part)
             if not self._closing:
                 _log.warning("%s: connection lost: %s", self, connection.over)
-            if time.monotonic() - connection.since > _LONGEST_RETRY:
-                self._failures = 0
-            pause = 0.0 if self._closing or not self._failures else _FIRST_RETRY * 2.0 ** min(self._failures, 16)
-            self._failures += 1
-        self._finish()
-        # A service that hangs up as soon as it is bound to is not to be called again and again.
-        self._stop.wait(min(pause, _LONGEST_RETRY))
+            now = time.monotonic()
+            if now - connection.since > _LONGEST_RETRY:
+                self._note_use(now)
+        self._finish_all()
+
+    def _pause_before_the_next(self) -> None:
+        """A service that hangs up as soon as it is bound to is not to be called again and again, nor for ever."""
+        if self._closing:
+            return
+        if time.monotonic() - self._useful >= self._reconnect_for:
+            raise self._no_connection("each is lost as soon as it is there", "not-connected")
+        if self._failures:
+            self._stop.wait(min(_FIRST_RETRY * 2.0 ** min(self._failures, 16), _LONGEST_RETRY))
+        self._failures += 1
 
     def _retrying(self) -> tenacity.Retrying:
+        left = max(0.0, self._useful + self._reconnect_for - time.monotonic())
         return tenacity.Retrying(
-            stop=tenacity.stop_after_delay(self._reconnect_for) | tenacity.stop_when_event_set(self._stop),
+            stop=tenacity.stop_after_delay(left) | tenacity.stop_when_event_set(self._stop),
             wait=tenacity.wait_exponential(_FIRST_RETRY, _LONGEST_RETRY) + tenacity.wait_random(0, _FIRST_RETRY),
             retry=tenacity.retry_if_exception(_may_pass),
             sleep=tenacity.sleep_using_event(self._stop),
@@ -655,8 +793,8 @@ class Link:
             now = time.monotonic()
             for event in itertools.chain(session.receive(data, now), session.check_time(now)):
                 if isinstance(event, Bound):
-                    if event.response.command_status:
-                        raise refusal(event.response.command_status, "bind")
+                    if session.state is State.UNBOUND:
+                        raise refusal(event.response, "bind")
                     # What came behind it is dealt with in the first turn, which does not wait.
                     connection.wakes_at = now
                     return
@@ -702,12 +840,18 @@ _REFUSALS: dict[int, type[ServiceError]] = {
 }
 
 
-def refusal(command_status: int, request: str) -> ServiceError:
-    """The error for a command_status: its `text` is the standard's name, its `status` the number."""
-    name = status_name(command_status)
-    told = next((f"{name}, {known.description}" for known in CommandStatus if known == command_status), name)
-    kind = _REFUSALS.get(command_status, ServiceError)
-    return kind(f"{request}: the service says {told}", text=name, status=command_status)
+def refusal(response: Pdu, request: str) -> ServiceError:
+    """The error for a response: its `text` is the standard's name of the status, its `status` the number.
+
+    A generic_nack is a refusal whatever its status.
+    """
+    status = response.command_status
+    name = status_name(status)
+    told = next((f"{name}, {known.description}" for known in CommandStatus if known == status), name)
+    if isinstance(response, GenericNack):
+        told = f"generic_nack, {told}"
+    kind = _REFUSALS.get(status, ServiceError)
+    return kind(f"{request}: the service says {told}", text=name, status=status)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -36,11 +36,25 @@ from mspace_legacy.smpp.pdu import (
     encode,
 )
 
-__all__ = ["Answered", "Bound", "Chunk", "Ended", "Event", "Incoming", "Session", "State", "Stray", "Unanswered"]
+__all__ = [
+    "Answered",
+    "Bound",
+    "Chunk",
+    "Ended",
+    "Event",
+    "Incoming",
+    "Session",
+    "State",
+    "Stray",
+    "Unanswered",
+    "Unreadable",
+]
 
 _RESPONSE = 0x80000000
 _LAST_NUMBER = 0x7FFFFFFF
 _NUMBER = struct.Struct(">I")
+_LONGEST_FAREWELL = 5.0
+"""Seconds that the answers which are still due may take once the peer has asked to be unbound."""
 _PLACE_OF_NUMBER = 12
 """Octets from the beginning of a PDU to its sequence_number. Section 3.2."""
 
@@ -66,7 +80,7 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The bind was answered. The session is bound where `response.command_status` is 0; else it is over."""
+    """The bind was answered. The session is bound then, or over where `response` is no consent."""
 
     response: Pdu
 
@@ -107,7 +121,14 @@ class Ended:
     reason: str
 
 
-Event = Bound | Answered | Unanswered | Incoming | Stray | Ended
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A PDU came that can't be read; the peer is told so where it was a request."""
+
+    error: ProtocolError
+
+
+Event = Bound | Answered | Unanswered | Incoming | Stray | Unreadable | Ended
 
 
 class _Waiting(NamedTuple):
@@ -139,6 +160,8 @@ class Session:
         self._last_sent = 0.0
         self._last_received = 0.0
         self._unbinding = False
+        self._farewell: tuple[Unbind, float] | None = None
+        """The unbind that the peer sent, and until when its answer waits for those to submit_sm."""
 
     def bind(self, request: BindTransmitter | BindReceiver, now: float) -> None:
         """Ask to be bound. Its sequence number is set here, as that of every request.
@@ -183,7 +206,7 @@ class Session:
             return math.inf
         oldest = next(iter(self._waiting.values()), None)
         late = oldest.since + self._response_timeout if oldest else math.inf
-        return min(late, self._enquire_at)
+        return min(late, self._enquire_at, self._farewell[1] if self._farewell else math.inf)
 
     @property
     def _enquire_at(self) -> float:
@@ -209,6 +232,7 @@ class Session:
                 yield Ended(f"no answer to {_name(kind)} in {self._response_timeout:g} seconds")
         if now >= self._enquire_at:
             self._request(encode(EnquireLink(sequence_number=1)), EnquireLink, None, now)
+        yield from self._left(now)
 
     def receive(self, data: bytes, now: float) -> Iterator[Event]:
         """What the octets that came mean."""
@@ -224,12 +248,15 @@ class Session:
                 if error.stream_lost:
                     self.state = State.UNBOUND
                     yield Ended(f"what came is not SMPP: {error}")
+                else:
+                    yield Unreadable(error)
                 continue
             if pdu is None:
                 return
             event = self._answered(pdu) if pdu.is_response else self._asked(pdu, now)
             if event is not None:
                 yield event
+            yield from self._left(now)
 
     def _asked(self, pdu: Pdu, now: float) -> Event | None:
         match pdu:
@@ -238,9 +265,9 @@ class Session:
             case EnquireLink():
                 self._send(EnquireLinkResp(sequence_number=pdu.sequence_number), now)
             case Unbind():
-                self._send(UnbindResp(sequence_number=pdu.sequence_number), now)
-                self.state = State.UNBOUND
-                return Ended("the service unbound")
+                # What was submitted has been taken, or not: that is still to be told.
+                self._farewell = self._farewell or (pdu, now + _LONGEST_FAREWELL)
+                self._unbinding = True
             case Outbind():
                 # It has no response, and we come by ourselves. Section 4.1.7.
                 pass
@@ -249,6 +276,16 @@ class Session:
                 wrong = CommandStatus.ESME_RINVBNDSTS
                 self._send(refusal(sequence_number=pdu.sequence_number, command_status=wrong), now)
         return None
+
+    def _left(self, now: float) -> Iterator[Event]:
+        """Let the peer go that asked to be unbound, once it has answered what it was asked before. Section 4.2."""
+        if self._farewell is None or self.state is State.UNBOUND:
+            return
+        request, until = self._farewell
+        if not self._submitted or now >= until:
+            self._send(UnbindResp(sequence_number=request.sequence_number), now)
+            self.state = State.UNBOUND
+            yield Ended("the service unbound")
 
     def _answered(self, pdu: Pdu) -> Event | None:
         waiting = self._waiting.get(pdu.sequence_number)

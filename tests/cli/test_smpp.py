@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import pytest
 from mspace_legacy.cli import group, main
 from mspace_legacy.emulator import Faults, Ledger, Smsc
 from mspace_legacy.smpp.client import Transmitter
-from tests.cli.process import Terminal, run, start
+from tests.cli.process import COMMAND, Terminal, environment, run, start
 
 PASSWORD = "smpp-pwd"
 NUMBER = "254722000001"
@@ -111,6 +112,21 @@ def test_a_lost_answer_is_an_unknown_outcome_and_not_sent_again(smsc: Smsc, ledg
 def test_a_refusal_is_told_by_the_standard_s_name(smsc: Smsc, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(smpp("send", smsc, "OTHER", NUMBER, "Hello", "--yes")) == 1
     assert "ESME_RINVSRCADR, invalid source address" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_the_exit_code_says_what_was_done_if_that_cannot_be_printed(smsc: Smsc, ledger: Ledger) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*COMMAND, *smpp("send", smsc, "--yes", "--json", "MSPACE", "0722000000", "hi")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            timeout=30,
+            check=False,
+        )
+    assert len(ledger.messages()) == 1
+    assert (ended.returncode, b"it was done" in ended.stderr) == (0, True)
 
 
 def test_asks_for_the_password_without_showing_it_and_before_it_sends(smsc: Smsc, ledger: Ledger) -> None:

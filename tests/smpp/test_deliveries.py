@@ -148,3 +148,24 @@ def test_two_threads() -> None:
         deliveries.add(message(message_id))
     receiving.join()
     assert {state_of(deliveries, message_id) for message_id in ids} == {DELIVERED}
+
+
+def test_what_a_receipt_calls_it_finds_it_too() -> None:
+    # In hexadecimal where it was submitted, in decimal in the receipt.
+    deliveries = Deliveries()
+    deliveries.add(message("1F"))
+    assert deliveries.of("31") is not None
+    assert deliveries.of("1f") == deliveries.of("31")
+    assert deliveries.of("32") is None
+
+
+def test_small_decimal_ids_are_not_taken_for_hexadecimal_ones() -> None:
+    # As test SMSCs count, each receipt before the answer to its submit_sm.
+    deliveries = Deliveries()
+    for number in range(1, 500):
+        deliveries.match(receipt(str(number)))
+        deliveries.add(message(str(number)))
+    for number in range(1, 500):
+        delivery = deliveries.of(str(number))
+        assert delivery is not None
+        assert delivery.state is DELIVERED, number

@@ -42,6 +42,7 @@ from mspace_legacy.smpp.session import (
     State,
     Stray,
     Unanswered,
+    Unreadable,
 )
 
 MESSAGE = encode(SubmitSm(sequence_number=1, source_addr="MSPACE", destination_addr="254722000000"))
@@ -147,6 +148,29 @@ def test_the_service_unbinds_while_a_deliver_sm_is_being_handled() -> None:
     assert goes(session) == [UnbindResp(sequence_number=6)]
 
 
+def test_a_service_that_unbinds_is_let_go_when_it_has_answered() -> None:
+    session = transmitting()
+    session.submit(MESSAGE, "a", 1.0)
+    session.submit(MESSAGE, "b", 1.0)
+    session.take()
+    answer, last = SubmitSmResp(sequence_number=2), SubmitSmResp(sequence_number=3)
+    assert came(session, Unbind(sequence_number=6), answer, now=2.0) == [Answered("a", answer)]
+    assert not session.may_submit
+    assert goes(session) == []
+    assert came(session, last, now=3.0) == [Answered("b", last), Ended("the service unbound")]
+    assert goes(session) == [UnbindResp(sequence_number=6)]
+
+
+def test_a_service_that_unbinds_is_not_waited_for_long() -> None:
+    session = transmitting()
+    session.submit(MESSAGE, "a", 1.0)
+    session.take()
+    assert came(session, Unbind(sequence_number=6), now=2.0) == []
+    assert session.next_time == 7.0
+    assert list(session.check_time(7.0)) == [Ended("the service unbound")]
+    assert goes(session) == [UnbindResp(sequence_number=6)]
+
+
 def test_a_deliver_sm_that_crosses_our_unbind_is_handed_over() -> None:
     session = receiving()
     session.unbind(0.0)
@@ -241,7 +265,8 @@ def test_a_request_that_cannot_be_read_is_answered() -> None:
     session.take()
     # A deliver_sm that ends in its first field.
     broken = bytes.fromhex("00000014 00000005 00000000 00000009 61626364")
-    assert list(session.receive(broken, 0.0)) == []
+    (event,) = session.receive(broken, 0.0)
+    assert isinstance(event, Unreadable)
     (answer,) = goes(session)
     assert isinstance(answer, DeliverSmResp)
     assert answer.command_status
@@ -262,7 +287,8 @@ def test_garbage_ends_it(octets: bytes) -> None:
 def test_an_unknown_command_is_nacked_and_the_next_one_read() -> None:
     session = transmitting()
     unknown = bytes.fromhex("00000010 00000777 00000000 00000009")
-    assert list(session.receive(unknown + encode(EnquireLink(sequence_number=10)), 0.0)) == []
+    (event,) = session.receive(unknown + encode(EnquireLink(sequence_number=10)), 0.0)
+    assert isinstance(event, Unreadable)
     assert goes(session) == [
         GenericNack(sequence_number=9, command_status=3),
         EnquireLinkResp(sequence_number=10),
@@ -359,6 +385,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.under_way: dict[int, int] = {}
         self.asked: list[int] = []
         self.ended = False
+        self.left = False
 
     def note(self, events: list[Event], tokens: list[int]) -> None:
         """The events are about just these tokens."""
@@ -421,12 +448,13 @@ class AnyOrder(RuleBasedStateMachine):
     def unbound_by_the_service(self) -> None:
         if self.tokens > 5:
             self.note(came(self.session, Unbind(sequence_number=9), now=self.now), [])
-            assert self.ended
+            self.left = True
+            assert self.ended == (not self.under_way)
 
     @invariant()
     def the_window_holds(self) -> None:
         assert len(self.under_way) <= self.window
-        assert self.session.may_submit == (not self.ended and len(self.under_way) < self.window)
+        assert self.session.may_submit == (not self.left and not self.ended and len(self.under_way) < self.window)
         assert (self.session.state is State.UNBOUND) == self.ended
 
 
