@@ -139,6 +139,17 @@ def test_a_long_list_has_pages_that_fit(phone: Dialler) -> None:
     assert shown == [f"2. {TOWNS[phone.enter('2').text.removeprefix('Town ')]}"]
 
 
+@pytest.mark.parametrize(("length", "pages"), [(179, 1), (180, 2)])
+def test_a_list_that_just_fits_is_one_page(length: int, pages: int) -> None:
+    app = UssdApp()
+
+    @app.start
+    def start(session: Session) -> Pages:
+        return Pages("T", ["a" * 4, "b" * (length - 4)])
+
+    assert ("98. More" in Dialler(app).dial().text) is (pages > 1)
+
+
 def test_back_from_the_first_page_leads_to_the_menu(phone: Dialler) -> None:
     start = phone.dial().text
     assert phone.enter("3").enter("98").enter("0").enter("0").text == start

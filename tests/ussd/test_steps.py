@@ -99,7 +99,8 @@ def test_a_step_alone_is_known_within_the_window(sessions: Sessions, clock: Cloc
     clock.now += 0.2
     assert app.respond(body("1")) == "CON 3 of step 3", "that long after the answer a person may have entered it"
     assert app.respond(body("2")) == "CON 4 of step 4", "another entry needs no time"
-    assert ran == ["", "1", "1", "2"]
+    assert app.respond(body("1")) == "CON 5 of step 5", "nor does one that was made before the last"
+    assert ran == ["", "1", "1", "2", "1"]
 
 
 def test_the_window_is_settable(clock: Clock) -> None:
@@ -213,7 +214,7 @@ def test_joined_entries_that_go_back_or_elsewhere_are_refused(sessions: Sessions
     app = counter(ran, sessions=sessions)
     for entry in ("", "1", "1*2"):
         app.respond(body(entry))
-    for entry in ("2", "1*3", "1*2x", "11*2*3", "1*23"):
+    for entry in ("2", "1*3", "1*2x", "11*2*3", "1*23", "1*3*4", "2*2*3"):
         assert app.respond(body(entry)) == FAILED
     assert app.respond(body("1*2*3")) == "CON 4 of step 4"
     assert ran == ["", "1", "2", "3"]
@@ -236,6 +237,8 @@ def test_a_session_expires(entries: Entries, sessions: Sessions, clock: Clock) -
     clock.now += 59
     assert app.respond(body("1")) == "CON 2 of step 2"
     clock.now += 61
+    app.respond(body(session="meanwhile"))
+    ran.pop()
     if entries == "joined":
         assert app.respond(body("1*2")) == FAILED, "taken for a beginning, 1 would be entered again"
     else:
@@ -252,6 +255,21 @@ def test_what_expired_is_forgotten_in_the_end(sessions: Sessions, clock: Clock) 
     app.respond(body(session="new"))
     assert sessions.load("old") is None
     assert sessions.load("new") is not None
+
+
+def test_a_store_keeps_the_next_version_and_no_other(sessions: Sessions) -> None:
+    def save(text: str, version: int) -> bool:
+        return sessions.save("s\0\N{SNOWMAN}", text, version=version, expires=2e9, now=1e9)
+
+    assert sessions.load("s\0\N{SNOWMAN}") is None
+    assert not save("a", 1)
+    assert save("a", 0)
+    assert not save("b", 0)
+    assert save("b", 1)
+    assert not save("c", 1)
+    assert not save("c", 3)
+    assert sessions.load("s\0\N{SNOWMAN}") == (2, "b", 2e9)
+    assert sessions.load("s") is None
 
 
 def test_memory_keeps_so_many_and_no_more() -> None:
@@ -278,8 +296,9 @@ def test_a_clock_that_jumps_runs_nothing_twice(entries: Entries, jump: float, se
 # Processes
 
 
+@pytest.mark.parametrize("passed", [11, -1_000_000])
 def test_a_claim_whose_process_died_ends_the_session_and_runs_nothing_again(
-    sessions: Sessions, clock: Clock, caplog: pytest.LogCaptureFixture
+    passed: float, sessions: Sessions, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     ran: list[str] = []
     app = UssdApp(sessions=sessions, clock=clock, longest_step=10)
@@ -294,7 +313,7 @@ def test_a_claim_whose_process_died_ends_the_session_and_runs_nothing_again(
     app.respond(body())
     with pytest.raises(SystemExit):
         app.respond(body("die"))
-    clock.now += 11
+    clock.now += passed
     assert app.respond(body("die")) == FAILED
     assert app.respond(body("die")) == FAILED
     assert app.respond(body("die*1")) == FAILED
@@ -419,10 +438,12 @@ def in_a_fork(run: Callable[[], object]) -> int:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a server forks its workers only where there is fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_opens_the_file_for_itself(tmp_path: Path) -> None:
-    app = counter([], sessions=SqliteSessions(tmp_path / "sessions.sqlite"))
+    sessions = SqliteSessions(tmp_path / "sessions.sqlite")
+    app = counter([], sessions=sessions)
     assert app.respond(body()) == "CON 1 of step 1"
 
     def child() -> None:
+        assert sessions._connection is None
         assert app.respond(body("1")) == "CON 2 of step 2"
 
     assert in_a_fork(child) == 0

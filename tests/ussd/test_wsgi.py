@@ -183,7 +183,7 @@ def test_a_body_that_comes_in_pieces_is_read_to_its_end() -> None:
         ("/?key=", {}, 403),
         (f"/?key={KEY}x", {}, 403),
         (f"/?key={KEY[:-1]}", {}, 403),
-        (f"/?key=x&key={KEY}", {}, 403),
+        (f"/?key={KEY}&key=x", {}, 403),
         (f"/?KEY={KEY}", {}, 403),
         (f"/{KEY}", {}, 403),
         ("/?key=%ff%fe", {}, 403),
