@@ -24,8 +24,17 @@ MODULES = sorted(
 )
 FLOORS = {
     0: ("_version", "errors", "secrets", "models", "sms", "msisdn", "tomlfile"),
-    1: ("wire", "smpp.pdu", "smpp.text", "smpp.receipts", "smpp.session", "smpp.deliveries", "smpp.pace"),
-    2: ("transport", "emulator", "migration", "server"),
+    1: (
+        "wire",
+        "smpp.pdu",
+        "smpp.text",
+        "smpp.receipts",
+        "smpp.session",
+        "smpp.deliveries",
+        "smpp.pace",
+        "ussd.messages",
+    ),
+    2: ("transport", "emulator", "migration", "server", "ussd"),
     3: ("client", "jar", "cli", "testing", "smpp", "__main__"),
 }
 
@@ -89,6 +98,7 @@ def test_every_public_name_is_there_and_documented(module: str) -> None:
 def test_importing_the_package_imports_nothing_but_its_three_libraries() -> None:
     code = "import sys; before = set(sys.modules); import mspace_legacy; print(*sorted(set(sys.modules) - before))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not [name for name in printed.split() if name.startswith(("mspace_legacy.smpp", "mspace_legacy.ussd"))]
     tops = {name.partition(".")[0] for name in printed.split()}
     outside = tops - set(sys.stdlib_module_names) - {"mspace_legacy"}
     # What urllib3 brings along where it is installed, and what interpreters name differently.
