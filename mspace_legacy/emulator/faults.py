@@ -66,7 +66,7 @@ class Fault:
         if self.kind not in get_args(FaultKind):
             raise InvalidInput(f"fault {self.kind!r} is not known: there are {', '.join(get_args(FaultKind))}")
         if self.operation != "*" and not self.is_for(self.operation):
-            there_are = ", ".join(kind for kind in get_args(FaultKind) if _makes_sense(kind, self.operation))
+            there_are = ", ".join(self.kinds_of(self.operation))
             raise InvalidInput(f"fault {self.kind} makes no sense for {self.operation}: there are {there_are}")
         if bool(self.argument) != (self.kind in _TAKES):
             raise InvalidInput(f"fault {self.kind} takes {_TAKES.get(self.kind, 'nothing behind it')}")
@@ -90,6 +90,11 @@ class Fault:
     def once_less(self) -> Fault:
         """The fault with one of its times used up."""
         return self if self.times is None else replace(self, times=self.times - 1)
+
+    @staticmethod
+    def kinds_of(operation: str) -> list[FaultKind]:
+        """The kinds that an operation has; all, for `*`."""
+        return [kind for kind in get_args(FaultKind) if operation == "*" or _makes_sense(kind, operation)]
 
     def __str__(self) -> str:
         argument = f":{self.argument}" if self.argument else ""

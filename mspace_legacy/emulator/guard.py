@@ -82,8 +82,8 @@ class Guard:
 def is_local_name(name: str, port: int) -> bool:
     """Whether a name can be that of a server on this machine, and not that of a page on the web.
 
-    Such are addresses, names without a dot, those that no public DNS has, and the vendor's, which /etc/hosts may point
-    here. The port may be any: it may be forwarded.
+    Such are addresses, names without a dot, those that no public DNS has, and the vendor's, which /etc/hosts may
+    point here. The port may be any: it may be forwarded.
     """
     _, dot, end = name.rpartition(".")
     return (

@@ -1,4 +1,4 @@
-"""Journal: the last exchanges that an emulator had, by HTTP and by SMPP, to be looked at with their secrets masked."""
+"""Journal: the last exchanges of an emulator, by HTTP and by SMPP, to be looked at with their secrets masked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mspace_legacy.secrets import Secret
 __all__ = ["Exchange", "Journal", "Masked"]
 
 Masked = Callable[[Iterable[Secret]], str]
-"""Gives a message as it went over the wire, without what stands in the place of a secret, and without those secrets."""
+"""Gives a message as it went over the wire, without those secrets, and without what stands in the place of one."""
 
 
 @dataclass(frozen=True, slots=True)

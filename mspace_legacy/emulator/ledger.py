@@ -70,8 +70,7 @@ NEVER_SETTLED = "254700000002"
 """A number whose messages are taken, and stay under way."""
 
 _ROUNDING = 0.001
-_DUE = "submitted <= ? AND ? - submitted >= ?"
-"""As `report` reckons it, to the last bit. The first half is for the index."""
+"""Seconds. What is due is reckoned as `report` does, to the last bit; and the index needs a bound of its own."""
 
 _FIRST_MESSAGE_ID = 49_032_372
 _EAST_AFRICA = 3 * 3600
@@ -208,6 +207,12 @@ class Ledger:
     def accounts(self) -> tuple[Account, ...]:
         """The accounts as they started."""
         return tuple(self._accounts.values())
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every password and every key of the accounts, so that a text can be cleaned of them."""
+        found = [(account.password, account.api_key, account.smpp_password) for account in self.accounts]
+        return tuple({secret for secrets in found for secret in secrets if secret is not None})
 
     def authenticate(self, username: str, secret: Secret, *, by: str) -> None:
         """Check a user name with its `password` or `api_key`, whichever `by` names.
@@ -373,7 +378,8 @@ class Ledger:
         """
         with self._lock:
             rows = self._db.execute(
-                f"SELECT * FROM message WHERE (submitted, id) > (?, ?) AND {_DUE} ORDER BY submitted, id LIMIT ?",
+                "SELECT * FROM message WHERE (submitted, id) > (?, ?) AND submitted <= ? AND ? - submitted >= ? "
+                "ORDER BY submitted, id LIMIT ?",
                 (*after, *self._is_due(now), limit),
             ).fetchall()
         return [StoredMessage(str(number), *rest) for number, *rest in rows]
@@ -382,7 +388,8 @@ class Ledger:
         """The `(submitted, id)` of the last message whose time to be delivered had come by `now`."""
         with self._lock:
             row = self._db.execute(
-                f"SELECT submitted, id FROM message WHERE {_DUE} ORDER BY submitted DESC, id DESC LIMIT 1",
+                "SELECT submitted, id FROM message WHERE submitted <= ? AND ? - submitted >= ? "
+                "ORDER BY submitted DESC, id DESC LIMIT 1",
                 self._is_due(now),
             ).fetchone()
         return row or (0.0, 0)
