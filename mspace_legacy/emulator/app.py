@@ -28,6 +28,8 @@ __all__ = ["Emulator"]
 
 _log = logging.getLogger("mspace_legacy.emulator")
 
+_LONGEST_NAME = 100
+
 _DIALECTS: tuple[tuple[ModuleType, str], ...] = ((legacy, "password"), (v2, "api_key"))
 
 
@@ -87,6 +89,7 @@ class Emulator:
             username=told.username,
             outcome=outcome,
             message_ids=told.message_ids,
+            octets=len(request.url) + len(request.body or b"") + (len(response.body) if response else 0),
         )
 
     def _replied(self, request: Request, told: _Told) -> Response:
@@ -106,7 +109,7 @@ class Emulator:
             check_not_empty(incoming.call)
         except RequestError as error:
             return malformed(error)
-        told.operation, told.username = incoming.call.operation, incoming.call.username
+        told.operation, told.username = incoming.call.operation, incoming.call.username[:_LONGEST_NAME]
         faults = self.faults.due(incoming.call.operation)
         for fault in faults:
             if fault.kind == "delay":

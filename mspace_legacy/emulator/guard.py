@@ -1,7 +1,8 @@
 """Guard: what a server on this machine asks of a request first, as pages on the web can reach local ports too.
 
 A browser says where a request comes from, in Origin and Sec-Fetch-Site, which no page can write; other programs say
-nothing there. A page whose own name was pointed at this machine (DNS rebinding) is known by the Host that it asks for.
+nothing there. A page whose own name was pointed at this machine (DNS rebinding) is known by the Host that it asks
+for.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _VENDOR = "mspace.co.ke"
 class Guard:
     """`transport`, for whoever is no page of another origin; such get status 403, and nothing is done.
 
-    :param is_own_host: whether a Host header, as `(name, port)` in lower case, is one that this server goes by; port 0
-        where it names none.
+    :param is_own_host: whether a Host header, as `(name, port)` in lower case, is one that this server goes by; the
+        port is 0 where it names none.
     :param needs_host: refuse a request without the header, too.
     :param open_to_links: paths to which a link of another page may lead.
     """
@@ -63,8 +64,8 @@ class Guard:
         found = _HOST.fullmatch(host)
         if not found or not self._is_own_host(found[1].lower().rstrip("."), int(found[2] or 0)):
             return (
-                "it was asked for by a name that is not this server's, as a page would ask whose name was pointed here. "
-                "Use 127.0.0.1 or localhost"
+                "it was asked for by a name that is not this server's, as a page would ask whose name was pointed "
+                "here. Use 127.0.0.1 or localhost"
             )
         origin = header(request.headers, "origin")
         if origin is not None and origin.lower() != f"http://{host.lower()}":

@@ -24,7 +24,7 @@ class Exchange:
 
     `number` counts from 1. `at` is in seconds of the ledger's clock, `seconds` how long the answer took. `title` is
     what was asked for, `outcome` what came of it, in a word or two. `message_ids` are those of the messages that it
-    made, or told of. `request` and `reply` give the texts, which are made when somebody looks.
+    made, or told of. `octets` is about what it takes to keep it. `request` and `reply` give the texts, which are made when somebody looks.
     """
 
     number: int
@@ -35,16 +35,23 @@ class Exchange:
     username: str
     outcome: str
     message_ids: range
+    octets: int
     request: Masked = field(repr=False)
     reply: Masked = field(repr=False)
 
 
 class Journal:
-    """The last `limit` exchanges, in memory. Safe for threads."""
+    """The last `limit` exchanges, in memory; fewer, where they are large. Safe for threads.
 
-    def __init__(self, limit: int = 1000) -> None:
+    :param most_octets: what the kept ones may take, about.
+    """
+
+    def __init__(self, limit: int = 1000, *, most_octets: int = 16 << 20) -> None:
         self._lock = threading.Lock()
-        self._kept: deque[Exchange] = deque(maxlen=limit)
+        self._limit = limit
+        self._most_octets = most_octets
+        self._kept: deque[Exchange] = deque()
+        self._octets = 0
         self._last = 0
 
     def add(
@@ -59,14 +66,18 @@ class Journal:
         username: str = "",
         outcome: str = "",
         message_ids: range = range(0),
+        octets: int = 0,
     ) -> None:
         """Keep an exchange, and forget the oldest where there are too many. See `Exchange`."""
         with self._lock:
             self._last += 1
             number = self._last
             self._kept.append(
-                Exchange(number, at, seconds, protocol, title, username, outcome, message_ids, request, reply)
+                Exchange(number, at, seconds, protocol, title, username, outcome, message_ids, octets, request, reply)
             )
+            self._octets += octets
+            while len(self._kept) > self._limit or (self._octets > self._most_octets and len(self._kept) > 1):
+                self._octets -= self._kept.popleft().octets
 
     @property
     def last(self) -> int:

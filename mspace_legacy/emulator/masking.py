@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from mspace_legacy.errors import ProtocolError
 from mspace_legacy.models import CALLS
 from mspace_legacy.secrets import MASK, Secret, redact
-from mspace_legacy.smpp.pdu import COMMANDS, BindReceiver, BindTransceiver, BindTransmitter, Pdu, encode
+from mspace_legacy.smpp.pdu import COMMANDS, BindReceiver, BindTransceiver, BindTransmitter, Pdu, encode, status_name
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response, header
 
@@ -210,7 +210,7 @@ def masked_pdu(pdu: Pdu | ProtocolError | None, secrets: Iterable[Secret] = ()) 
     lines = [command_name(pdu)]
     if isinstance(pdu, ProtocolError):
         return redact(f"{lines[0]}, sequence_number {pdu.sequence_number}, can't be read: {pdu}", secrets)
-    lines += [f"  {field.name}: {_field(getattr(pdu, field.name))}" for field in fields(pdu)]
+    lines += [f"  {field.name}: {_field(field.name, getattr(pdu, field.name))}" for field in fields(pdu)]
     octets = encode(pdu)
     if isinstance(pdu, (BindReceiver, BindTransmitter, BindTransceiver)):
         start = octets.index(0, _HEADER) + 1
@@ -221,5 +221,9 @@ def masked_pdu(pdu: Pdu | ProtocolError | None, secrets: Iterable[Secret] = ()) 
     return f"{redact(_cut(chr(10).join(lines)), secrets)}\n\n{_cut(told)}"
 
 
-def _field(value: object) -> str:
-    return value.hex(" ") if isinstance(value, bytes) else str(value) if isinstance(value, Secret) else repr(value)
+def _field(name: str, value: object) -> str:
+    if name == "command_status":
+        return status_name(int(str(value)))
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    return str(value) if isinstance(value, Secret) else repr(value)

@@ -385,6 +385,7 @@ class _Connection:
             username=self._username,
             outcome=outcome,
             message_ids=range(number, number + 1) if number else range(0),
+            octets=len(request.user_data) if isinstance(request, SubmitSm) else 0,
         )
 
     def _hang_up(self) -> None:

@@ -19,7 +19,9 @@ from mspace_legacy.emulator.app import Emulator
 from mspace_legacy.emulator.faults import SUBMIT_SM, Fault, FaultKind
 from mspace_legacy.emulator.guard import Guard
 from mspace_legacy.emulator.journal import Journal
+from mspace_legacy.emulator.phone.handset import Handsets
 from mspace_legacy.emulator.phone.state import State
+from mspace_legacy.emulator.ussd import UssdCode, UssdCodes
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.models import CALLS
 from mspace_legacy.server import Server
@@ -63,14 +65,18 @@ class Phone:
     """The page of an emulator: a transport, to be put behind a socket of its own.
 
     The emulator is given a journal if it has none. Closing the phone leaves the emulator as it is.
+
+    :param codes: what the page's handset can dial; the page can register more.
     """
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, codes: UssdCodes | None = None) -> None:
         if emulator.journal is None:
             emulator.journal = Journal()
         self._emulator = emulator
         self._journal = emulator.journal
-        self._state = State(emulator, self._journal, lambda: (0, []))
+        self._codes = codes or UssdCodes()
+        self._handsets = Handsets(self._codes)
+        self._state = State(emulator, self._journal, self._codes)
         self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
         self._closed = threading.Event()
         here = resources.files(__package__)
@@ -84,6 +90,11 @@ class Phone:
         self._acts: dict[str, Callable[[dict[str, Any]], Any]] = {
             "/faults": self._turn_on,
             "/faults/off": self._turn_off,
+            "/ussd/codes": self._register,
+            "/ussd/codes/remove": self._forget,
+            "/ussd/dial": self._dial,
+            "/ussd/enter": self._enter,
+            "/ussd/hang-up": self._hang_up,
         }
 
     def handle(self, request: Request) -> Response:
@@ -94,6 +105,7 @@ class Phone:
     def close(self) -> None:
         """Let go of whoever waits. A second time does nothing."""
         self._closed.set()
+        self._handsets.close()
 
     def _answer(self, request: Request) -> tuple[int, str, bytes]:
         path, _, query = ("/" + request.url.partition("://")[2].partition("/")[2]).partition("?")
@@ -169,6 +181,27 @@ class Phone:
         self._emulator.faults.remove(number)
         return {}
 
+    def _register(self, posted: dict[str, Any]) -> dict[str, Any]:
+        entry = _text(posted, "entry") or "joined"
+        self._codes.add(
+            UssdCode(_text(posted, "code").strip(), _text(posted, "callback").strip(), entry)  # type: ignore[arg-type]  # it checks
+        )
+        return {}
+
+    def _forget(self, posted: dict[str, Any]) -> dict[str, Any]:
+        self._codes.remove(_text(posted, "code"))
+        return {}
+
+    def _dial(self, posted: dict[str, Any]) -> dict[str, Any]:
+        return self._handsets.dial(_text(posted, "msisdn"), _text(posted, "code"))
+
+    def _enter(self, posted: dict[str, Any]) -> dict[str, Any]:
+        return self._handsets.enter(_text(posted, "session"), _text(posted, "text"))
+
+    def _hang_up(self, posted: dict[str, Any]) -> dict[str, Any]:
+        self._handsets.hang_up(_text(posted, "session"))
+        return {}
+
 
 def _json(status: int, document: Any) -> tuple[int, str, bytes]:
     return status, "application/json", json.dumps(document).encode()
@@ -213,13 +246,14 @@ def _text(posted: dict[str, Any], name: str) -> str:
 
 
 @contextmanager
-def serving_phone(emulator: Emulator, *, port: int = 0) -> Iterator[str]:
+def serving_phone(emulator: Emulator, codes: UssdCodes | None = None, *, port: int = 0) -> Iterator[str]:
     """The phone of `emulator` on 127.0.0.1, from a thread of its own; gives its address.
 
+    :param codes: see `Phone`.
     :param port: 0 lets the system choose one.
     :raises InvalidInput: the port can't be listened on.
     """
-    phone = Phone(emulator)
+    phone = Phone(emulator, codes)
     listener = listening("127.0.0.1", port)
     own = listener.getsockname()[1]
 

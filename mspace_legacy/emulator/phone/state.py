@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from mspace_legacy.emulator.app import Emulator
 from mspace_legacy.emulator.journal import Exchange, Journal
 from mspace_legacy.emulator.ledger import StoredMessage
+from mspace_legacy.emulator.ussd import UssdCodes
 
 __all__ = ["Cursor", "State"]
 
-_NEWEST = 300
+_NEWEST = 1000
 """Messages, exchanges and top-ups that are told at once; older messages are there for whoever asks for them."""
 _MOST_DUE = 1000
 """Messages of which it is told at once that they were delivered; the rest comes in the next step."""
+_LONGEST_TEXT = 20_000
+"""Characters of a message that are told; no telephone shows more."""
 _LONGEST_CURSOR = 500
 
 
@@ -41,12 +44,9 @@ class Cursor:
 
 
 class State:
-    """What an emulator's page shows.
+    """What an emulator's page shows: its ledger, its faults and its journal, and the codes of USSD."""
 
-    :param codes: what is registered for USSD, as the page takes it, and its revision.
-    """
-
-    def __init__(self, emulator: Emulator, journal: Journal, codes: Callable[[], tuple[int, list[Any]]]) -> None:
+    def __init__(self, emulator: Emulator, journal: Journal, codes: UssdCodes) -> None:
         self._ledger = emulator.ledger
         self._faults = emulator.faults
         self._journal = journal
@@ -55,7 +55,7 @@ class State:
 
     def revision(self) -> tuple[object, ...]:
         """It is another one when something changed, but for what the clock alone changes: see `has_come_due`."""
-        return self._ledger.revision(), self._faults.revision, self._journal.last, self._codes()[0]
+        return self._ledger.revision(), self._faults.revision, self._journal.last, self._codes.revision
 
     def has_come_due(self, cursor: Cursor) -> bool:
         """Whether the time has come to tell of a message that it was delivered."""
@@ -77,13 +77,17 @@ class State:
         """What is new, as JSON has it, and the cursor for the next time. Empty where nothing is."""
         news: dict[str, Any] = {}
         # Read before what they stand for, so that what happens meanwhile is told the next time.
-        faults, exchange, (codes, registered) = self._faults.revision, self._journal.last, self._codes()
+        faults, exchange, codes = self._faults.revision, self._journal.last, self._codes.revision
         now = self._ledger.now()
         is_fresh = cursor == Cursor(self._name)
         due = self._ledger.last_due(now) if is_fresh else (cursor.due_at, cursor.due)
         messages = self._ledger.messages(after=cursor.message, limit=_NEWEST)
         if messages:
             news["messages"] = self.told(messages, now)
+            first = int(messages[0].message_id)
+            if self._ledger.messages(after=cursor.message, before=first, limit=1):
+                # Those between were too many: whoever goes on from here has to ask for them, as for older ones.
+                news["older" if is_fresh else "skipped"] = True
         if not is_fresh:
             came_due = self._ledger.came_due(due, now, _MOST_DUE)
             if came_due:
@@ -105,7 +109,7 @@ class State:
                 for number, fault in self._faults.on.items()
             ]
         if codes != cursor.codes:
-            news["codes"] = registered
+            news["codes"] = [asdict(code) for code in self._codes.registered]
         told = Cursor(
             self._name,
             int(messages[-1].message_id) if messages else cursor.message,
@@ -133,7 +137,8 @@ class State:
                 "username": message.username,
                 "sender_id": message.sender_id,
                 "recipient": message.recipient,
-                "text": message.text,
+                "text": message.text[:_LONGEST_TEXT],
+                "left_out": max(len(message.text) - _LONGEST_TEXT, 0),
                 "segments": message.segments,
                 "submitted": message.submitted,
                 "exchange": made_by.get(int(message.message_id)),
