@@ -81,7 +81,7 @@ class Emulator:
             return
         self.journal.add(
             "HTTP",
-            told.operation or f"{request.method} {masked_target(request.url)}",
+            told.operation or f"{request.method} {masked_target(request.url)}"[:_LONGEST_NAME],
             partial(masked_request, request),
             partial(masked_reply, response),
             at=self.ledger.now(),

@@ -24,7 +24,8 @@ class Exchange:
 
     `number` counts from 1. `at` is in seconds of the ledger's clock, `seconds` how long the answer took. `title` is
     what was asked for, `outcome` what came of it, in a word or two. `message_ids` are those of the messages that it
-    made, or told of. `octets` is about what it takes to keep it. `request` and `reply` give the texts, which are made when somebody looks.
+    made, or told of. `octets` is about what it takes to keep it. `request` and `reply` give the texts, which are made
+    when somebody looks.
     """
 
     number: int

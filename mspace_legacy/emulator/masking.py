@@ -6,6 +6,7 @@ and all else is masked. That are the values of the keys which both APIs have, an
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -26,11 +27,11 @@ _SHOWN = frozenset("username senderid recipient message clientname subaccname no
 _ROOTS = frozenset("sms dlr user subacctopups resellerclienttopups".split())
 _WORDS = frozenset((*CALLS, *legacy.PATH.strip("/").split("/"), *v2.PATH.strip("/").split("/")))
 _SECRET_NAMES = frozenset(("password", "apikey"))
+_NAMES = _SHOWN | _ROOTS | _SECRET_NAMES
 _SHOWN_HEADERS = frozenset(
     "accept accept-charset accept-encoding accept-language connection content-length content-type host user-agent "
     "expect cache-control pragma origin sec-fetch-site sec-fetch-mode sec-fetch-dest x-request-id".split()
 )
-_LONGEST_NAME = 20
 _MOST = 16_000
 """Characters of a text that are shown. It is cut before it is masked: masking may take longer than in proportion."""
 
@@ -42,10 +43,10 @@ def masked_request(request: Request, secrets: Iterable[Secret] = ()) -> str:
     """
     lines = [f"{request.method} {masked_target(request.url)}"]
     for name, value in request.headers.items():
-        lines.append(f"{name}: {value if name.lower() in _SHOWN_HEADERS else MASK}")
+        lines.append(f"{name}: {redact(value) if name.lower() in _SHOWN_HEADERS else MASK}")
     if request.body:
         lines += ["", _masked_body(_cut(_text(request.body)), header(request.headers, "content-type") or "")]
-    return redact("\n".join(lines), secrets)
+    return redact("\n".join(lines), secrets, by_name=False)
 
 
 def masked_reply(response: Response | None, secrets: Iterable[Secret] = ()) -> str:
@@ -64,7 +65,7 @@ def masked_target(url: str) -> str:
     """What stands behind the host in a URL, segment by segment."""
     _, _, target = url.partition("://")
     _, slash, target = _cut(target).partition("/")
-    return redact(slash + _masked_pairs(target, is_path=True))
+    return slash + _masked_pairs(target, is_path=True)
 
 
 _BETWEEN = re.compile(r"([/?&;])")
@@ -106,7 +107,8 @@ def _names_a_secret(value: str) -> bool:
 
 
 def _is_a_name(text: str) -> bool:
-    return len(text) <= _LONGEST_NAME and text.isascii() and text.isalpha()
+    """Whether it is a key, or one that is misspelt; what is neither may be a secret in the place of a key."""
+    return text.isalpha() and bool(difflib.get_close_matches(text.lower(), _NAMES, n=1, cutoff=0.7))
 
 
 def _masked_body(text: str, content_type: str) -> str:
@@ -171,7 +173,7 @@ def _masked_xml(text: str) -> str:
         elif found := _TAG_NAME.fullmatch(piece):
             name = found[2].lower()
             inside = "" if found[1] or found[3] else name
-            made.append(piece if name in _SHOWN | _ROOTS or _is_a_name(name) else f"<{MASK}>")
+            made.append(piece if _is_a_name(name) else f"<{MASK}>")
         elif piece.startswith("<"):
             inside = ""
             made.append(f"<{MASK}>")
