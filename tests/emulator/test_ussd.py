@@ -74,7 +74,7 @@ def test_codes_are_registered_and_forgotten() -> None:
     codes.remove("*384#")
     codes.remove("*384#")
     revisions.append(codes.revision)
-    assert codes.registered == ()
+    assert not codes.registered
     assert len(set(revisions)) == 4
     with pytest.raises(InvalidInput, match="twice"):
         UssdCodes([UssdCode("*384#", URL), UssdCode("*384#", URL)])

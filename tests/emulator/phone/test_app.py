@@ -144,7 +144,7 @@ def test_a_page_waits_until_something_changes(phone: Phone, emulated: Emulator, 
         (lambda: emulated.handle(Request("GET", "http://h/nowhere")), "exchanges"),
     ):
         came: list[dict[str, Any]] = []
-        waiting = threading.Thread(target=lambda into=came: into.append(page.news()))  # type: ignore[misc]  # a default
+        waiting = threading.Thread(target=lambda into=came: into.append(page.news()))
         waiting.start()
         waiting.join(0.2)
         assert waiting.is_alive(), "it answered before anything happened"

@@ -46,7 +46,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def emulator(clock: Clock) -> Iterator[RunningEmulator]:  # type: ignore[override]  # this one runs
+def emulator(clock: Clock) -> Iterator[RunningEmulator]:
     with RunningEmulator(Ledger(delivery_delay=10, clock=clock)) as running:
         yield running
 
@@ -58,8 +58,17 @@ class Page:
         self.browser = browser
         browser.get(url)
         # A page that was loaded again would have lost it.
-        browser.execute_script("window.loadedOnce = true")  # type: ignore[no-untyped-call]  # selenium's own
+        browser.execute_script("window.loadedOnce = true")
         self.sees("#connection", "Live")
+
+    def __enter__(self) -> Page:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        is_the_same = self.is_the_same
+        # Before the emulator goes, of which it would complain.
+        self.browser.get("about:blank")
+        assert kind or is_the_same, "it was loaded again, or something of it was executed"
 
     def all(self, css: str) -> list[WebElement]:
         return [element for element in self.browser.find_elements(By.CSS_SELECTOR, css) if element.is_displayed()]
@@ -94,7 +103,7 @@ class Page:
         field.send_keys(text)
 
     def run(self, script: str, *arguments: object) -> Any:
-        return self.browser.execute_script(script, *arguments)  # type: ignore[no-untyped-call]  # selenium's own
+        return self.browser.execute_script(script, *arguments)
 
     def keys(self, *keys: str) -> None:
         ActionChains(self.browser).send_keys(*keys).perform()
@@ -111,9 +120,8 @@ class Page:
 
 @pytest.fixture
 def page(quiet_browser: Chrome, emulator: RunningEmulator) -> Iterator[Page]:
-    page = Page(quiet_browser, emulator.phone_url)
-    yield page
-    assert page.is_the_same, "it was loaded again, or something of it was executed"
+    with Page(quiet_browser, emulator.phone_url) as page:
+        yield page
 
 
 def send(emulator: RunningEmulator, text: str, recipients: str = "0722000000") -> None:
@@ -166,8 +174,11 @@ def test_what_came_from_outside_is_text(quiet_browser: Chrome) -> None:
         Account(f"b{NASTY}", Secret("p"), Secret("k"), 1000, (NASTY,), sub_user_of=f"a{NASTY}"),
     ]
     emulator = Emulator(Ledger(accounts, delivery_delay=0))
-    with answering(f"CON {NASTY}") as callback, serving_phone(emulator) as url:
-        page = Page(quiet_browser, url)
+    with (
+        answering(f"CON {NASTY}") as callback,
+        serving_phone(emulator) as url,
+        Page(quiet_browser, url) as page,
+    ):
         emulator.ledger.answer(SendText(f"a{NASTY}", NASTY, ("0722000000",), f"{NASTY}\x07\u202eevil\u200b\r\n2"))
         page.sees("#bubbles .sender", NASTY)
         page.sees("#bubbles .facts", f"by a{NASTY}")
@@ -195,7 +206,7 @@ def test_what_came_from_outside_is_text(quiet_browser: Chrome) -> None:
 def test_of_many_messages_the_newest_are_shown_and_older_ones_on_request(
     page: Page, emulator: RunningEmulator
 ) -> None:
-    for number in range(0, 120):
+    for number in range(120):
         emulator.ledger.answer(SendText("demo", "MSPACE", ("0722000000",), f"message {number}"))
     page.sees("#bubbles .bubble", "message 119")
     assert len(page.texts("#bubbles li")) == 50
@@ -219,8 +230,7 @@ def test_thousands_of_messages_leave_the_page_usable(quiet_browser: Chrome) -> N
         numbers = tuple(f"07{turn}2{number:06}" for number in range(2000))
         emulator.ledger.answer(SendText("demo", "MSPACE", numbers, f"turn {turn}"))
     emulator.ledger.answer(SendText("demo", "MSPACE", ("0702000005",), "again"))
-    with serving_phone(emulator) as url:
-        page = Page(quiet_browser, url)
+    with serving_phone(emulator) as url, Page(quiet_browser, url) as page:
         page.sees("#bubbles .bubble", "again")
         page.sees("#thread-count", "last 1 message")
         page.click("#older")
@@ -255,7 +265,7 @@ def test_the_request_of_a_message_is_a_link_away_without_its_secret(page: Page, 
     assert "demo-password" not in page.browser.page_source
     page.look("requests")
     page.sees("#exchanges li", "sendtext demo")
-    with pytest.raises(Exception, match="InvalidSenderId|sender"):
+    with pytest.raises(Exception, match=r"(?i)sender"):
         emulator.v2_client().send_text("NOBODY", "0722000000", "x")
     page.sees("#exchanges li:first-child", "InvalidSenderId")
 
@@ -294,6 +304,7 @@ def test_a_fault_is_turned_on_met_and_turned_off(page: Page, emulator: RunningEm
     Select(page.one("#operation")).select_by_visible_text("balance")
     Select(page.one("#kind")).select_by_visible_text("fail")
     page.fill("#argument", "internal service error")
+    page.fill("#times", "")
     page.click("#fault-form button")
     page.sees("#fault-list", "balance=fail:internal service error")
     with pytest.raises(ServerError):
@@ -465,8 +476,7 @@ def test_nothing_on_it_is_a_barrier(
         emulator.v2_client().top_up_sub_account("subuser1", 1)
         emulator.faults.add("balance=html")
         page.run(axe)
-        if width < 680:
-            page.click("#conversation-list button")
+        page.click("#conversation-list li[data-key='254722000000'] button")
         page.sees("#bubbles .state", "Delivered")
         page.sees("#bubbles .state", "Submitted")
         look_for_barriers(page)
@@ -486,7 +496,7 @@ def test_nothing_on_it_is_a_barrier(
 
 
 def look_for_barriers(page: Page) -> None:
-    found = page.browser.execute_async_script(  # type: ignore[no-untyped-call]  # selenium's own
+    found = page.browser.execute_async_script(
         "const done = arguments[0]; axe.run().then(found => done(found.violations"
         ".map(v => [v.id, v.help, v.nodes.map(n => n.html + ' ' + n.failureSummary)])))"
     )
@@ -517,8 +527,13 @@ const sent = service + "/mspaceservice/wr/sms/sendtext/username=demo/password=de
   + "/recipient=0722000000/message=evil";
 const fault = JSON.stringify({operation: "*", kind: "html"});
 const told = {};
-const attempt = async (name, work) => { try { told[name] = await work(); } catch (error) { told[name] = "blocked"; } };
-const read = (url, options) => async () => { const r = await fetch(url, options); return (await r.text()) || r.type; };
+const attempt = async (name, work) => {
+  try { told[name] = await work(); } catch (error) { told[name] = "blocked"; }
+};
+const read = (url, options) => async () => {
+  const response = await fetch(url, options);
+  return (await response.text()) || response.type;
+};
 const load = (tag, url) => () => new Promise((done) => {
   const element = document.createElement(tag);
   element.onload = () => done("loaded");
@@ -606,8 +621,8 @@ def test_a_page_of_another_origin_can_neither_read_nor_act(
     page = ATTACK % {"phone": json.dumps(phone_url), "service": json.dumps(emulator.url)}
     browser.set_script_timeout(40)
     browser.get(f"http://{host}:{evil(page)}/")
-    eventually(lambda: browser.execute_script("return window.told"), seconds=40)  # type: ignore[no-untyped-call]  # selenium's own
-    told = browser.execute_script("return window.told")  # type: ignore[no-untyped-call]  # as above
+    eventually(lambda: browser.execute_script("return window.told"), seconds=40)
+    told = browser.execute_script("return window.told")
     assert len(told) == 23
     for name, result in told.items():
         # What a page gets of a request without CORS is "opaque": it can read nothing of it.
