@@ -58,7 +58,7 @@ def masked_reply(response: Response | None, secrets: Iterable[Secret] = ()) -> s
         return ""
     head = [f"HTTP/1.1 {response.status} {response.reason}".rstrip()]
     head += [f"{name}: {value}" for name, value in response.headers]
-    return redact("\n".join([*head, "", _cut(response.text())]), secrets)
+    return redact("\n".join([*head, "", _cut(response.text())]), secrets, by_name=False)
 
 
 def masked_target(url: str) -> str:
