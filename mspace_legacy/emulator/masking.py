@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import fields
+from http import HTTPStatus
 from urllib.parse import unquote
 
 from mspace_legacy.errors import ProtocolError
@@ -56,7 +57,9 @@ def masked_reply(response: Response | None, secrets: Iterable[Secret] = ()) -> s
     """
     if response is None:
         return ""
-    head = [f"HTTP/1.1 {response.status} {response.reason}".rstrip()]
+    known = response.status in HTTPStatus._value2member_map_
+    reason = response.reason or (HTTPStatus(response.status).phrase if known else "")
+    head = [f"HTTP/1.1 {response.status} {reason}".rstrip()]
     head += [f"{name}: {value}" for name, value in response.headers]
     return redact("\n".join([*head, "", _cut(response.text())]), secrets, by_name=False)
 

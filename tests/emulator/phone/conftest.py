@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from selenium.webdriver.chrome.service import Service
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 _FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync --disable-dev-shm-usage --lang=en-GB --window-size=1440,900""".split()
+--disable-component-update --disable-sync --disable-dev-shm-usage --lang=en-GB --no-proxy-server --window-size=1440,900""".split()
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,11 @@ def _chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
     options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options=options, service=Service(_DRIVER))
+    with pytest.MonkeyPatch.context() as patch:
+        # Before the tests' own fixture does so: selenium would look for its driver behind the developer's proxy.
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            patch.delenv(name)
+        driver = Chrome(options=options, service=Service(_DRIVER))
     driver.set_page_load_timeout(30)
     yield driver
     driver.quit()

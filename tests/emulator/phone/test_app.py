@@ -373,6 +373,20 @@ def test_an_answer_that_no_network_takes_ends_the_session_and_says_why(answer: A
         phone.close()
 
 
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_callback_on_this_machine_is_not_asked_through_a_proxy(
+    name: str, refusing_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refusing_port}")
+    with ScriptedServer(reply(b"CON x")) as server:
+        emulator = Emulator()
+        phone = Phone(emulator, UssdCodes([UssdCode("*384#", f"http://{name}:{server.port}/ussd")]))
+        told = json.loads(post(phone, "/ussd/dial", {"msisdn": "0722000001", "code": "*384#"}).body)
+        assert (told["problem"], told["text"]) == ("", "x")
+        phone.close()
+        emulator.close()
+
+
 def test_what_is_dialled_along_with_the_code_comes_as_an_entry() -> None:
     for server, phone in dialling(reply(b"CON x")):
         post(phone, "/ussd/dial", {"msisdn": "0722000001", "code": "*384*1*2#"})
