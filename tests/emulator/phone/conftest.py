@@ -13,7 +13,8 @@ from selenium.webdriver.chrome.service import Service
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 _FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync --disable-dev-shm-usage --lang=en-GB --no-proxy-server --window-size=1440,900""".split()
+--disable-component-update --disable-sync --disable-dev-shm-usage --lang=en-GB --no-proxy-server
+--window-size=1440,900""".split()
 
 
 @pytest.fixture(scope="session")
