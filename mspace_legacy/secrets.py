@@ -87,17 +87,19 @@ class Secret:
         raise TypeError("a Secret is not pickled: read it again from where it is kept")
 
 
-def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
+def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -> str:
     """`text` with the values of `password` and `apikey` masked, wherever they stand by their name.
 
     Of `secrets`, those of four characters and more are masked wherever they stand at all, in any spelling that a URL,
     JSON, XML, HTML or a repr may give them.
+
+    :param by_name: false masks `secrets` alone.
     """
     known = {secret.reveal() for secret in secrets}
     for value in sorted(known, key=len, reverse=True):
         if len(value) >= _SHORTEST_KNOWN:
             text = _any_spelling(value).sub(MASK, text)
-    for pattern in _BY_NAME:
+    for pattern in _BY_NAME if by_name else ():
         text = pattern.sub(rf"\g<1>{MASK}", text)
     return text
 

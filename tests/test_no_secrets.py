@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +16,8 @@ from urllib.parse import quote
 import pytest
 
 from mspace_legacy import Client, MSpaceClient, Response, errors
-from mspace_legacy.emulator import Account, Emulator, Ledger
+from mspace_legacy.emulator import Account, Emulator, Journal, Ledger, Smsc
+from mspace_legacy.emulator.phone import Phone
 from mspace_legacy.migration import (
     AccountStore,
     Comparison,
@@ -27,6 +30,7 @@ from mspace_legacy.migration import (
 from mspace_legacy.migration.metrics import PrometheusMetrics
 from mspace_legacy.secrets import Secret, spellings
 from mspace_legacy.server import Server
+from mspace_legacy.smpp.client import Transmitter
 from mspace_legacy.transport import Network, Retry
 from mspace_legacy.wire import v2
 from mspace_legacy.wire.http import Request
@@ -318,5 +322,64 @@ def test_no_secret_in_the_logs_of_the_emulator(logged: io.StringIO) -> None:
     for path in (f"/mspaceservice/wr/sms/balance/username=u/pasword={quote(PASSWORD)}", f"/x/password={KEY}"):
         assert_clean(emulator.handle(Request("GET", f"http://in-process{path}")).text())
     assert_clean(repr(emulator.ledger.accounts))
+    emulator.close()
+    assert_clean(logged.getvalue())
+
+
+CANARY_PATHS = [
+    f"{start}/{key}={value}{end}"
+    for start in ("/mspaceservice/wr/sms/balance/username=u", "/smsapi/v2/balance", "/elsewhere")
+    for key in ("password", "apikey", "pasword", "pass%77ord")
+    for value in (quote(PASSWORD, safe=""), PASSWORD, KEY)
+    for end in ("", "/username=u", "/message=hi")
+]
+CANARY_BODIES = [
+    json.dumps({"username": "u", "password": PASSWORD}),
+    json.dumps({"username": "u", "password": PASSWORD}, ensure_ascii=False)[:-2],
+    f"username=u&apikey={KEY}&password={quote(PASSWORD)}",
+    f"<user><username>u</username><password>{PASSWORD}</password></user>",
+    PASSWORD,
+    KEY,
+]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_no_secret_on_the_phone_of_the_emulator(is_known: bool, logged: io.StringIO) -> None:
+    """Wherever it was written to, be it the right one or not."""
+    secrets = (PASSWORD, KEY, "cänary") if is_known else ("other", "another", "third")
+    password, key, _ = map(Secret, secrets)
+    journal = Journal()
+    emulator = Emulator(
+        Ledger([Account("u", password, key, 50, ("M",), smpp_password=Secret("c-canary"))]), None, journal
+    )
+    with Server(emulator) as server, Smsc(emulator.ledger, journal=journal) as smsc:
+        transport = Retry(Network(timeout=2), attempts=1)
+        for call in jar_calls(MSpaceClient(server.url, transport=transport)):
+            check(call)
+        for style in v2.STYLES:
+            for call in client_calls(Client.v2("u", KEY, style=style, base_url=server.url, transport=transport)):
+                check(call)
+        for smpp_password in ("c-canary", "d-canary"):
+            with suppress(errors.MSpaceError), Transmitter(smsc.host, smsc.port, "u", smpp_password) as transmitter:
+                transmitter.send("M", "0722000000", "hi")
+    for path in CANARY_PATHS:
+        emulator.handle(Request("GET", f"http://in-process{path}", {"X-Api-Key": KEY, "Authorization": KEY}))
+    for body in CANARY_BODIES:
+        for content_type in ("application/json", "application/xml", "text/plain"):
+            headers = {"Content-Type": content_type, "apikey": KEY}
+            emulator.handle(Request("POST", "http://in-process/smsapi/v2/balance", headers, body.encode()))
+    phone = Phone(emulator)
+    state = phone.handle(Request("GET", "http://in-process/state")).text()
+    texts = [repr(journal), repr(journal.after(0, 10**6)), state]
+    for exchange in json.loads(state)["exchanges"]:
+        told = phone.handle(Request("GET", f"http://in-process/exchange?number={exchange['number']}"))
+        assert told.status == 200
+        texts += json.loads(told.body).values()
+    assert len(texts) > 500
+    for text in map(str, texts):
+        assert_clean(text)
+        assert "-canary" not in text
+        assert b"-canary".hex(" ") not in text
+    phone.close()
     emulator.close()
     assert_clean(logged.getvalue())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
+import threading
+import webbrowser
+from contextlib import suppress
 from typing import get_args
 
 import click
@@ -9,8 +13,23 @@ import click
 from mspace_legacy.cli import DONE
 from mspace_legacy.cli.output import json_option, log_to_stderr, show, show_json
 from mspace_legacy.cli.serving import stopped_by_signals
-from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Fault, Faults, Ledger, Smsc, load_accounts
+from mspace_legacy.emulator import (
+    DEMO_ACCOUNTS,
+    Emulator,
+    Fault,
+    Faults,
+    Guard,
+    Journal,
+    Ledger,
+    Smsc,
+    UssdCode,
+    UssdCodes,
+    is_local_name,
+    load_accounts,
+    load_ussd_codes,
+)
 from mspace_legacy.emulator.faults import FaultKind
+from mspace_legacy.emulator.phone import serving_phone
 from mspace_legacy.server import Server
 from mspace_legacy.wire import legacy, v2
 
@@ -18,7 +37,10 @@ __all__ = ["emulator"]
 
 
 @click.command(
-    help=f"""Answer both APIs on a socket and SMPP on another, as the service would.
+    help=f"""Answer both APIs on a socket and SMPP on another, as the service would, and show on a page what was sent.
+
+    The page, the dev phone, is for browsers on this machine alone: messages as they come, with the request that made
+    each, accounts and top-ups, a handset that dials USSD codes, and switches for faults.
 
     It stops at SIGINT (Ctrl-C) and SIGTERM, with exit code 0.
 
@@ -26,6 +48,9 @@ __all__ = ["emulator"]
     password, api_key, balance, sender_ids and so on. The built-in ones have the password '<user name>-password', the
     API key '<user name>-api-key-', filled with zeros to 128 characters, and for SMPP, where the user name is the
     system_id, the password 'smpp-pwd'.
+
+    That file may register USSD codes too, each as a table [[ussd]] with code, callback, and entry, which is 'joined'
+    or 'alone': what a step holds of the entries before it.
 
     Kinds of fault: {", ".join(get_args(FaultKind))}. SMPP's operation is submit_sm.
     """
@@ -52,6 +77,21 @@ __all__ = ["emulator"]
     metavar="SECONDS",
     help="Until a message is delivered.",
 )
+@click.option(
+    "--ussd",
+    "ussd",
+    multiple=True,
+    metavar="CODE=URL",
+    help="Who answers a code that is dialled on the page, such as '*384#=http://127.0.0.1:5000/ussd'. May be given "
+    "again.",
+)
+@click.option(
+    "--phone-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="That of the page. By default the system picks one.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open the page in a browser, where there is one.")
 @click.option("--log", is_flag=True, help="Tell each call that is answered, on standard error.")
 @json_option
 def emulator(
@@ -62,6 +102,9 @@ def emulator(
     ledger_file: str | None,
     faults: tuple[str, ...],
     delivery_delay: float,
+    ussd: tuple[str, ...],
+    phone_port: int,
+    opens: bool,
     log: bool,
     as_json: bool,
 ) -> int:
@@ -70,31 +113,59 @@ def emulator(
         log_to_stderr()
     on = Faults([Fault.parse(fault) for fault in faults])
     accounts = DEMO_ACCOUNTS if accounts_file is None else load_accounts(accounts_file)
+    codes = UssdCodes(() if accounts_file is None else load_ussd_codes(accounts_file))
+    for text in ussd:
+        codes.add(UssdCode.parse(text))
     ledger = Ledger(accounts, path=ledger_file or ":memory:", delivery_delay=delivery_delay)
-    return _serve(Emulator(ledger, on), host, port, smpp_port, as_json=as_json)
-
-
-def _serve(emulator: Emulator, host: str, port: int, smpp_port: int, *, as_json: bool) -> int:
+    emulator = Emulator(ledger, on, Journal())
     try:
-        with Smsc(emulator.ledger, emulator.faults, host=host, port=smpp_port) as smsc:
-            server = Server(emulator, host=host, port=port)
+        with (
+            Smsc(ledger, on, emulator.journal, host=host, port=smpp_port) as smsc,
+            serving_phone(emulator, codes, port=phone_port) as phone_url,
+        ):
+            # Who opens the port to a network gives it what names they like.
+            guard = Guard(emulator, is_local_name if _is_loopback(host) else _any_name)
+            server = Server(guard, host=host, port=port)
             with stopped_by_signals(server):
-                _tell_addresses(emulator, server.url, smsc, as_json=as_json)
+                _tell_addresses(ledger, server.url, smsc, phone_url, as_json=as_json)
+                if opens:
+                    # Some browsers hold who opens them until they are closed.
+                    threading.Thread(target=_open, args=(phone_url,), daemon=True).start()
                 server.serve()
     finally:
         emulator.close()
     return DONE
 
 
-def _tell_addresses(emulator: Emulator, url: str, smsc: Smsc, *, as_json: bool) -> None:
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _any_name(name: str, port: int) -> bool:
+    return True
+
+
+def _open(url: str) -> None:
+    # Whatever goes wrong there is no reason to stop: the address was told.
+    with suppress(Exception):
+        webbrowser.open(url)
+
+
+def _tell_addresses(ledger: Ledger, url: str, smsc: Smsc, phone_url: str, *, as_json: bool) -> None:
     main_url, base_url = legacy.base_url(url), v2.base_url(url)
-    usernames = [account.username for account in emulator.ledger.accounts]
+    usernames = [account.username for account in ledger.accounts]
     if as_json:
         smpp = {"smpp_host": smsc.host, "smpp_port": smsc.port}
-        show_json({"main_url": main_url, "base_url": base_url, **smpp, "usernames": usernames})
+        show_json(
+            {"main_url": main_url, "base_url": base_url, **smpp, "phone_url": phone_url, "usernames": usernames}
+        )
         return
     show(f"legacy main_url  {main_url}")
     show(f"v2 base_url      {base_url}")
     show(f"SMPP host, port  {smsc.host} {smsc.port}")
+    show(f"dev phone        {phone_url}")
     show(f"user name        {usernames[0]}")
     show("Ctrl-C stops it.")

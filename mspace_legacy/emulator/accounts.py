@@ -99,6 +99,8 @@ is `<user name>-password`, the API key `<user name>-api-key-`, filled with zeros
 def load_accounts(path: str | os.PathLike[str]) -> tuple[Account, ...]:
     """The accounts of a TOML file: a table `[[account]]` for each, with the fields of `Account` as keys.
 
+    It may hold codes of USSD too: see `load_ussd_codes`.
+
     :raises InvalidInput: names the file, the account and the key at fault, never a value of a secret.
     """
     problem = ""
@@ -112,8 +114,11 @@ def load_accounts(path: str | os.PathLike[str]) -> tuple[Account, ...]:
 
 def _checked(path: str | os.PathLike[str], document: dict[str, Any]) -> tuple[Account, ...]:
     tables = document.get("account")
-    if set(document) != {"account"} or not isinstance(tables, list) or not tables:
-        raise InvalidInput(f"{os.fspath(path)}: it holds a table [[account]] for each account, and nothing else")
+    if not set(document) <= {"account", "ussd"} or not isinstance(tables, list) or not tables:
+        raise InvalidInput(
+            f"{os.fspath(path)}: it holds a table [[account]] for each account, [[ussd]] for each code of USSD, and "
+            "nothing else"
+        )
     accounts = tuple(_account(f"{os.fspath(path)}: account {place}", table) for place, table in enumerate(tables, 1))
     check_family(os.fspath(path), accounts)
     return accounts

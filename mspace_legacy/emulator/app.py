@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from mspace_legacy.emulator.faults import Fault, Faults
+from mspace_legacy.emulator.journal import Journal
 from mspace_legacy.emulator.ledger import Ledger
+from mspace_legacy.emulator.masking import masked_reply, masked_request, masked_target
 from mspace_legacy.errors import ClosedError, ReplyLost, RequestError, ServerError, ServiceError, outcome_unknown
-from mspace_legacy.models import Call
+from mspace_legacy.models import Call, SentMessage
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.dialect import Incoming, check_not_empty, error_page, malformed
 from mspace_legacy.wire.http import Request, Response
@@ -24,7 +28,19 @@ __all__ = ["Emulator"]
 
 _log = logging.getLogger("mspace_legacy.emulator")
 
+_LONGEST_NAME = 100
+
 _DIALECTS: tuple[tuple[ModuleType, str], ...] = ((legacy, "password"), (v2, "api_key"))
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a journal is to be told of a request, as far as it came."""
+
+    operation: str = ""
+    username: str = ""
+    outcome: str = ""
+    message_ids: range = range(0)
 
 
 class Emulator:
@@ -32,11 +48,15 @@ class Emulator:
 
     :param ledger: the demo accounts in memory by default.
     :param faults: none by default; may be changed at any time.
+    :param journal: keeps what is asked and answered; none by default.
     """
 
-    def __init__(self, ledger: Ledger | None = None, faults: Faults | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger | None = None, faults: Faults | None = None, journal: Journal | None = None
+    ) -> None:
         self.ledger = ledger or Ledger()
         self.faults = faults or Faults()
+        self.journal = journal
         self._closed = False
 
     def handle(self, request: Request) -> Response:
@@ -46,9 +66,36 @@ class Emulator:
         """
         if self._closed:
             raise ClosedError("the emulator was closed before")
+        told = _Told()
+        begun = time.monotonic()
+        try:
+            response = self._replied(request, told)
+        except ReplyLost as lost:
+            self._note(request, lost.partial, f"no whole reply: {lost.fault}", told, begun)
+            raise
+        self._note(request, response, told.outcome or f"status {response.status}", told, begun)
+        return response
+
+    def _note(self, request: Request, response: Response | None, outcome: str, told: _Told, begun: float) -> None:
+        if self.journal is None:
+            return
+        self.journal.add(
+            "HTTP",
+            told.operation or f"{request.method} {masked_target(request.url)}"[:_LONGEST_NAME],
+            partial(masked_request, request),
+            partial(masked_reply, response),
+            at=self.ledger.now(),
+            seconds=time.monotonic() - begun,
+            username=told.username,
+            outcome=outcome,
+            message_ids=told.message_ids,
+            octets=len(request.url) + len(request.body or b"") + (len(response.body) if response else 0),
+        )
+
+    def _replied(self, request: Request, told: _Told) -> Response:
         for dialect, secret_kind in _DIALECTS:
             if f"{dialect.PATH}/" in request.url:
-                return self._answer(dialect, secret_kind, request)
+                return self._answer(dialect, secret_kind, request, told)
         return error_page(404, "Not Found", "The requested resource is not available")
 
     def close(self) -> None:
@@ -56,12 +103,13 @@ class Emulator:
         self._closed = True
         self.ledger.close()
 
-    def _answer(self, dialect: Any, secret_kind: str, request: Request) -> Response:
+    def _answer(self, dialect: Any, secret_kind: str, request: Request, told: _Told) -> Response:
         try:
             incoming: Incoming = dialect.decode_request(request)
             check_not_empty(incoming.call)
         except RequestError as error:
             return malformed(error)
+        told.operation, told.username = incoming.call.operation, incoming.call.username[:_LONGEST_NAME]
         faults = self.faults.due(incoming.call.operation)
         for fault in faults:
             if fault.kind == "delay":
@@ -74,11 +122,22 @@ class Emulator:
         except ServiceError as error:
             outcome = error
         response: Response = dialect.encode_reply(incoming.call, outcome, incoming.form)
-        told = type(outcome).__name__ if isinstance(outcome, ServiceError) else "done"
-        _log.info("%s %s: %s", dialect.__name__.rpartition(".")[2], incoming.call.operation, told)
+        told.outcome = type(outcome).__name__ if isinstance(outcome, ServiceError) else "done"
+        told.message_ids = _ids_of(outcome)
+        _log.info("%s %s: %s", dialect.__name__.rpartition(".")[2], incoming.call.operation, told.outcome)
         for fault in faults:
             response = _spoilt(fault, incoming.call, response)
         return response
+
+
+def _ids_of(outcome: Any) -> range:
+    """The ids of the messages that were sent, which are numbered in one go."""
+    ids = [int(item.message_id) for item in outcome if item.message_id] if _is_sent(outcome) else []
+    return range(ids[0], ids[-1] + 1) if ids else range(0)
+
+
+def _is_sent(outcome: Any) -> bool:
+    return isinstance(outcome, list) and any(isinstance(item, SentMessage) for item in outcome)
 
 
 def _instead(fault: Fault, dialect: Any, incoming: Incoming) -> Response | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -65,7 +66,7 @@ class Fault:
         if self.kind not in get_args(FaultKind):
             raise InvalidInput(f"fault {self.kind!r} is not known: there are {', '.join(get_args(FaultKind))}")
         if self.operation != "*" and not self.is_for(self.operation):
-            there_are = ", ".join(kind for kind in get_args(FaultKind) if _makes_sense(kind, self.operation))
+            there_are = ", ".join(self.kinds_of(self.operation))
             raise InvalidInput(f"fault {self.kind} makes no sense for {self.operation}: there are {there_are}")
         if bool(self.argument) != (self.kind in _TAKES):
             raise InvalidInput(f"fault {self.kind} takes {_TAKES.get(self.kind, 'nothing behind it')}")
@@ -90,6 +91,15 @@ class Fault:
         """The fault with one of its times used up."""
         return self if self.times is None else replace(self, times=self.times - 1)
 
+    @staticmethod
+    def kinds_of(operation: str) -> list[FaultKind]:
+        """The kinds that an operation has; all, for `*`."""
+        return [kind for kind in get_args(FaultKind) if operation == "*" or _makes_sense(kind, operation)]
+
+    def __str__(self) -> str:
+        argument = f":{self.argument}" if self.argument else ""
+        return f"{self.operation}={self.kind}{argument}"
+
     @classmethod
     def parse(cls, text: str) -> Fault:
         """A fault as the command line takes it: `[OPERATION=]KIND[:ARGUMENT]`, such as `sendtext=delay:2`."""
@@ -107,24 +117,50 @@ class Faults:
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._lock = threading.Lock()
-        self._on: list[Fault] = list(faults)
+        self._numbers = itertools.count(1)
+        self._on: dict[int, Fault] = {next(self._numbers): fault for fault in faults}
+        self._revision = 0
 
-    def add(self, fault: Fault | str) -> None:
-        """Turn a fault on, given as it is or as `Fault.parse` reads it."""
+    def add(self, fault: Fault | str) -> int:
+        """Turn a fault on, given as it is or as `Fault.parse` reads it. It gets a number that `remove` takes."""
         fault = Fault.parse(fault) if isinstance(fault, str) else fault
         with self._lock:
-            self._on.append(fault)
+            self._revision += 1
+            number = next(self._numbers)
+            self._on[number] = fault
+        return number
+
+    def remove(self, number: int) -> None:
+        """Turn one fault off; nothing where it is off already."""
+        with self._lock:
+            self._revision += 1
+            self._on.pop(number, None)
 
     def clear(self) -> None:
         """Turn all faults off."""
         with self._lock:
+            self._revision += 1
             self._on.clear()
+
+    @property
+    def on(self) -> dict[int, Fault]:
+        """The faults that are still to happen, by their numbers, the oldest first."""
+        with self._lock:
+            return {number: fault for number, fault in self._on.items() if fault.times != 0}
+
+    @property
+    def revision(self) -> int:
+        """It is another one when `on` is."""
+        return self._revision
 
     def due(self, operation: str, kinds: Iterable[FaultKind] = get_args(FaultKind)) -> list[Fault]:
         """The faults of these kinds for a call of `operation`; by being asked for, each has happened once more."""
         with self._lock:
-            due = [
-                fault for fault in self._on if fault.is_for(operation) and fault.kind in kinds and fault.times != 0
-            ]
-            self._on = [fault.once_less() if fault in due else fault for fault in self._on]
-        return due
+            due = {
+                number: fault
+                for number, fault in self._on.items()
+                if fault.is_for(operation) and fault.kind in kinds and fault.times != 0
+            }
+            self._on.update((number, fault.once_less()) for number, fault in due.items())
+            self._revision += any(fault.times is not None for fault in due.values())
+        return list(due.values())

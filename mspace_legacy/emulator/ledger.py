@@ -1,4 +1,4 @@
-"""The ledger: accounts, credits, messages and receipts in SQLite, and what each call does to them.
+"""The ledger: accounts, credits, messages, top-ups and receipts in SQLite, and what each call does to them.
 
 Every call is one transaction: credits are taken and messages stored together, or neither.
 """
@@ -56,6 +56,7 @@ __all__ = [
     "Ledger",
     "StoredMessage",
     "StoredReceipt",
+    "StoredTopUp",
     "vendor_time",
 ]
 
@@ -67,6 +68,9 @@ NEVER_DELIVERED = "254700000001"
 
 NEVER_SETTLED = "254700000002"
 """A number whose messages are taken, and stay under way."""
+
+_ROUNDING = 0.001
+"""Seconds. What is due is reckoned as `report` does, to the last bit; and the index needs a bound of its own."""
 
 _FIRST_MESSAGE_ID = 49_032_372
 _EAST_AFRICA = 3 * 3600
@@ -98,6 +102,15 @@ CREATE TABLE IF NOT EXISTS receipt (
     destination TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS receipt_due ON receipt (username, submitted);
+CREATE INDEX IF NOT EXISTS message_to ON message (recipient, id);
+CREATE INDEX IF NOT EXISTS message_due ON message (submitted, id);
+CREATE TABLE IF NOT EXISTS topup (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    username TEXT NOT NULL REFERENCES account,
+    name TEXT NOT NULL REFERENCES account,
+    count INTEGER NOT NULL,
+    made REAL NOT NULL
+);
 """
 
 
@@ -135,6 +148,17 @@ class StoredMessage:
     text: str
     segments: int
     submitted: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTopUp:
+    """Credits that one account gave another: `made` in seconds of the ledger's clock."""
+
+    number: int
+    username: str
+    name: str
+    count: int
+    made: float
 
 
 class Ledger:
@@ -183,6 +207,12 @@ class Ledger:
     def accounts(self) -> tuple[Account, ...]:
         """The accounts as they started."""
         return tuple(self._accounts.values())
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every password and every key of the accounts, so that a text can be cleaned of them."""
+        found = [(account.password, account.api_key, account.smpp_password) for account in self.accounts]
+        return tuple({secret for secrets in found for secret in secrets if secret is not None})
 
     def authenticate(self, username: str, secret: Secret, *, by: str) -> None:
         """Check a user name with its `password` or `api_key`, whichever `by` names.
@@ -294,11 +324,94 @@ class Ledger:
             (total,) = self._db.execute("SELECT sum(balance) FROM account").fetchone()
         return int(total)
 
-    def messages(self) -> list[StoredMessage]:
-        """Every message that was taken, the oldest first."""
+    def balances(self) -> dict[str, int]:
+        """The credits of each account that the ledger was made with, in that order."""
         with self._lock:
-            rows = self._db.execute("SELECT * FROM message ORDER BY id").fetchall()
+            found: dict[str, int] = dict(self._db.execute("SELECT username, balance FROM account").fetchall())
+        return {username: found[username] for username in self._accounts}
+
+    def messages(
+        self, *, after: int = 0, before: int | None = None, recipient: str = "", limit: int = -1
+    ) -> list[StoredMessage]:
+        """Every message that was taken, the oldest first.
+
+        :param after: only those whose id is a higher number.
+        :param before: only those whose id is a lower number.
+        :param recipient: only those to this number, which is written with its country code.
+        :param limit: the newest so many of them; below 0 all.
+        """
+        where = "id > ?"
+        values: list[int | str] = [after]
+        if before is not None:
+            where, values = f"{where} AND id < ?", [*values, before]
+        if recipient:
+            where, values = f"{where} AND recipient = ?", [*values, recipient]
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT * FROM message WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608  # our own words
+                (*values, limit),
+            ).fetchall()
+        return [StoredMessage(str(number), *rest) for number, *rest in reversed(rows)]
+
+    def report(self, message: StoredMessage, now: float | None = None) -> DeliveryReport:
+        """What becomes of a message, in the words of a delivery report.
+
+        :param now: seconds of the ledger's clock; by default those that it shows.
+        """
+        # 3 is the one code that is known of the vendor; the others are the emulator's own.
+        passed = (self.now() if now is None else now) - message.submitted
+        if message.recipient == NEVER_SETTLED or passed < self._delivery_delay:
+            return DeliveryReport(message.message_id, "1", "Submitted", message.recipient)
+        if message.recipient == NEVER_DELIVERED:
+            return DeliveryReport(message.message_id, "4", "Failed", message.recipient)
+        return DeliveryReport(message.message_id, "3", "Delivered", message.recipient)
+
+    def now(self) -> float:
+        """What the ledger's clock shows, in seconds since the epoch."""
+        return self._clock()
+
+    def came_due(self, after: tuple[float, int], now: float, limit: int) -> list[StoredMessage]:
+        """Messages whose time to be delivered had come by `now`, in the order of `(submitted, id)`.
+
+        :param after: the `(submitted, id)` of the last one that was told before.
+        :param limit: so many at most.
+        """
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM message WHERE (submitted, id) > (?, ?) AND submitted <= ? AND ? - submitted >= ? "
+                "ORDER BY submitted, id LIMIT ?",
+                (*after, *self._is_due(now), limit),
+            ).fetchall()
         return [StoredMessage(str(number), *rest) for number, *rest in rows]
+
+    def last_due(self, now: float) -> tuple[float, int]:
+        """The `(submitted, id)` of the last message whose time to be delivered had come by `now`."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT submitted, id FROM message WHERE submitted <= ? AND ? - submitted >= ? "
+                "ORDER BY submitted DESC, id DESC LIMIT 1",
+                self._is_due(now),
+            ).fetchone()
+        return row or (0.0, 0)
+
+    def top_ups(self, *, after: int = 0, limit: int = -1) -> list[StoredTopUp]:
+        """Every top-up that was made, the oldest first.
+
+        :param after: only those with a higher number.
+        :param limit: the newest so many of them; below 0 all.
+        """
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM topup WHERE id > ? ORDER BY id DESC LIMIT ?", (after, limit)
+            ).fetchall()
+        return [StoredTopUp(*row) for row in reversed(rows)]
+
+    def revision(self) -> tuple[int, int]:
+        """It is another one when anything was written, by whichever process; to ask costs the same however much is
+        stored."""
+        with self._lock:
+            (elsewhere,) = self._db.execute("PRAGMA data_version").fetchone()
+            return int(elsewhere), self._db.total_changes
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -310,6 +423,9 @@ class Ledger:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+
+    def _is_due(self, now: float) -> tuple[float, float, float]:
+        return now - self._delivery_delay + _ROUNDING, now, self._delivery_delay
 
     def _family(self, username: str, tie: str) -> list[tuple[str, int]]:
         names = [account.username for account in self._accounts.values() if getattr(account, tie) == username]
@@ -337,18 +453,12 @@ class Ledger:
     def _report(self, call: DeliveryReports) -> DeliveryReport:
         with self._lock:
             row = self._db.execute(
-                "SELECT recipient, submitted FROM message WHERE username = ? AND CAST(id AS TEXT) = ?",
+                "SELECT * FROM message WHERE username = ? AND CAST(id AS TEXT) = ?",
                 (call.username, call.message_id),
             ).fetchone()
         if row is None:
             raise ServiceError("no such message", text="Message not found")
-        recipient, submitted = row
-        # 3 is the one code that is known of the vendor; the others are the emulator's own.
-        if recipient == NEVER_SETTLED or self._clock() - submitted < self._delivery_delay:
-            return DeliveryReport(call.message_id, "1", "Submitted", recipient)
-        if recipient == NEVER_DELIVERED:
-            return DeliveryReport(call.message_id, "4", "Failed", recipient)
-        return DeliveryReport(call.message_id, "3", "Delivered", recipient)
+        return self.report(StoredMessage(call.message_id, *row[1:]))
 
     def _top_up(self, call: SubAccountTopUp | ResellerClientTopUp, tie: str) -> TopUp:
         account = self._accounts.get(call.name)
@@ -361,6 +471,10 @@ class Ledger:
         with self._transaction() as db:
             _take(db, call.username, call.count)
             db.execute("UPDATE account SET balance = balance + ? WHERE username = ?", (call.count, call.name))
+            db.execute(
+                "INSERT INTO topup (username, name, count, made) VALUES (?, ?, ?, ?)",
+                (call.username, call.name, call.count, self._clock()),
+            )
         return TopUp(call.name, call.count)
 
 

@@ -19,13 +19,16 @@ import math
 import socket
 import threading
 import time
+from functools import partial
 from types import TracebackType
 from typing import Literal
 
 from mspace_legacy import sms
 from mspace_legacy.emulator.accounts import Account
 from mspace_legacy.emulator.faults import SUBMIT_SM, FaultKind, Faults
+from mspace_legacy.emulator.journal import Journal
 from mspace_legacy.emulator.ledger import Address, Ledger, StoredReceipt, vendor_time
+from mspace_legacy.emulator.masking import command_name, masked_pdu
 from mspace_legacy.errors import InvalidInput, InvalidRecipient, InvalidSenderId, ProtocolError, ServiceError
 from mspace_legacy.smpp.pdu import (
     COMMANDS,
@@ -51,6 +54,7 @@ from mspace_legacy.smpp.pdu import (
     UnbindResp,
     answer_to,
     encode,
+    status_name,
 )
 from mspace_legacy.smpp.receipts import MessageState, write_receipt
 from mspace_legacy.smpp.text import ReceivedPart, read_part
@@ -98,6 +102,7 @@ class Smsc:
     account's system_id, to one of this SMSC's at a time, until one answers 0.
 
     :param faults: those of the operation `submit_sm` happen here.
+    :param journal: keeps what is asked and answered, but for signs of life; none by default.
     :param host: 127.0.0.1 by default. A wider address serves whoever reaches it, without TLS.
     :param port: 0 lets the system choose one; `port` tells which.
     :param idle: seconds without anything from the peer, after which it hangs up. The vendor's "timeout (keep alive)"
@@ -109,6 +114,7 @@ class Smsc:
         self,
         ledger: Ledger,
         faults: Faults | None = None,
+        journal: Journal | None = None,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -118,6 +124,7 @@ class Smsc:
             raise InvalidInput(f"idle is {idle}: seconds, more than 0")
         self.ledger = ledger
         self.faults = faults or Faults()
+        self.journal = journal
         self._idle = idle
         self._claims = _Claims(ledger)
         self._listener = listening(host, port)
@@ -177,7 +184,7 @@ class Smsc:
         try:
             with connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                _Connection(connection, self.ledger, self.faults, self._claims, self._idle).serve()
+                _Connection(connection, self, self._claims, self._idle).serve()
         except OSError:
             pass  # the peer has gone
         except Exception as error:  # whatever it is, its text and its traceback may hold what was sent
@@ -230,12 +237,11 @@ class _HangUp(Exception):
 class _Connection:
     """One connection, all of it in one thread: what comes is answered, and what is due is written."""
 
-    def __init__(
-        self, connection: socket.socket, ledger: Ledger, faults: Faults, claims: _Claims, idle: float
-    ) -> None:
+    def __init__(self, connection: socket.socket, smsc: Smsc, claims: _Claims, idle: float) -> None:
         self._socket = connection
-        self._ledger = ledger
-        self._faults = faults
+        self._ledger = smsc.ledger
+        self._faults = smsc.faults
+        self._smsc = smsc
         self._claims = claims
         self._idle = idle
         self._decoder = Decoder()
@@ -246,7 +252,7 @@ class _Connection:
         self._overtaken: bytes = b""
         self._overtaken_until = math.inf
         self._number = 0
-        self._unanswered: dict[int, str] = {}
+        self._unanswered: dict[int, tuple[str, DeliverSm, float]] = {}
         self._heard = time.monotonic()
 
     def serve(self) -> None:
@@ -259,7 +265,7 @@ class _Connection:
         except _HangUp:
             pass
         finally:
-            for message_id in self._unanswered.values():
+            for message_id, *_ in self._unanswered.values():
                 self._claims.give_back(message_id)
 
     def _read(self) -> bytes:
@@ -318,7 +324,9 @@ class _Connection:
         try:
             pdu = self._decoder.next_pdu()
         except ProtocolError as error:
-            if answer := answer_to(error):
+            answer = answer_to(error)
+            self._note(error, answer)
+            if answer:
                 self._send(answer)
             if error.stream_lost:
                 self._hang_up()
@@ -330,23 +338,57 @@ class _Connection:
                 self._bind(pdu)
             case BindTransceiver():
                 # The vendor does not have this command, whoever asks: so it is no ESME_RBINDFAIL.
-                self._send(BindTransceiverResp(sequence_number=pdu.sequence_number, command_status=_UNKNOWN_COMMAND))
+                self._reply(
+                    pdu, BindTransceiverResp(sequence_number=pdu.sequence_number, command_status=_UNKNOWN_COMMAND)
+                )
             case SubmitSm():
                 self._submit(pdu)
             case EnquireLink():
                 self._send(EnquireLinkResp(sequence_number=pdu.sequence_number))
             case Unbind() if self._state is not _State.OPEN:
-                self._send(UnbindResp(sequence_number=pdu.sequence_number))
+                self._reply(pdu, UnbindResp(sequence_number=pdu.sequence_number))
                 self._hang_up()
             case Unbind():
-                self._send(UnbindResp(sequence_number=pdu.sequence_number, command_status=_WRONG_STATE))
+                self._reply(pdu, UnbindResp(sequence_number=pdu.sequence_number, command_status=_WRONG_STATE))
             case DeliverSmResp() | GenericNack():
                 self._settle(pdu)
             case _ if not pdu.is_response:
                 # deliver_sm and outbind are not for clients to send; outbind has no response.
                 response = COMMANDS.get(pdu.command_id | GenericNack.command_id, GenericNack)
-                self._send(response(sequence_number=pdu.sequence_number, command_status=_UNKNOWN_COMMAND))
+                self._reply(pdu, response(sequence_number=pdu.sequence_number, command_status=_UNKNOWN_COMMAND))
         return True
+
+    def _reply(self, request: Pdu, response: Pdu) -> None:
+        self._note(request, response)
+        self._send(response)
+
+    def _note(
+        self,
+        request: Pdu | ProtocolError,
+        reply: Pdu | None,
+        *,
+        outcome: str = "",
+        message_id: str = "",
+        begun: float | None = None,
+    ) -> None:
+        """Tell the journal, if there is one."""
+        if self._smsc.journal is None:
+            return
+        if reply and not outcome:
+            outcome = status_name(reply.command_status)
+        number = int(message_id) if message_id else 0
+        self._smsc.journal.add(
+            "SMPP",
+            command_name(request),
+            partial(masked_pdu, request),
+            partial(masked_pdu, reply),
+            at=self._ledger.now(),
+            seconds=time.monotonic() - (self._heard if begun is None else begun),
+            username=self._username,
+            outcome=outcome,
+            message_ids=range(number, number + 1) if number else range(0),
+            octets=len(request.user_data) if isinstance(request, SubmitSm) else 0,
+        )
 
     def _hang_up(self) -> None:
         """What was answered is written first, and what was held back is lost."""
@@ -364,14 +406,14 @@ class _Connection:
         kind = BindTransmitterResp if isinstance(request, BindTransmitter) else BindReceiverResp
         status = self._bind_status(request, account)
         if status:
-            self._send(kind(sequence_number=request.sequence_number, command_status=status))
+            self._reply(request, kind(sequence_number=request.sequence_number, command_status=status))
             return
         self._state = _State.BOUND_TX if isinstance(request, BindTransmitter) else _State.BOUND_RX
         self._username = request.system_id
         # A client of an earlier version knows no optional parameters. Section 3.4.2.
         knows_tlvs = request.interface_version >= _VERSION
         tlvs = (Tlv.of(Tag.SC_INTERFACE_VERSION, _VERSION),) if knows_tlvs else ()
-        self._send(kind(sequence_number=request.sequence_number, system_id=_SYSTEM_ID, tlvs=tlvs))
+        self._reply(request, kind(sequence_number=request.sequence_number, system_id=_SYSTEM_ID, tlvs=tlvs))
 
     def _bind_status(self, request: BindTransmitter | BindReceiver, account: Account | None) -> CommandStatus:
         if self._state is not _State.OPEN:
@@ -392,16 +434,21 @@ class _Connection:
             for fault in self._faults.due(SUBMIT_SM, _KINDS):
                 kinds[fault.kind] = kinds.get(fault.kind, 0.0) + float(fault.argument or 0)
         if "refuse" in kinds:
+            self._note(request, None, outcome="no reply: closed")
             self._hang_up()
         if "reset-before" in kinds:
+            self._note(request, None, outcome="no reply: reset")
             self._reset()
         status, message_id = CommandStatus.ESME_RTHROTTLED, ""
         if "throttle" not in kinds:
             status, message_id = self._submitted(request)
         if "reset-after" in kinds:
+            self._note(request, None, outcome="no reply: reset", message_id=message_id)
             self._reset()
         number = request.sequence_number
-        answer = encode(SubmitSmResp(sequence_number=number, command_status=status, message_id=message_id))
+        response = SubmitSmResp(sequence_number=number, command_status=status, message_id=message_id)
+        self._note(request, response, message_id=message_id)
+        answer = encode(response)
         self._answer(answer * 2 if "duplicate" in kinds else answer, kinds)
 
     def _answer(self, octets: bytes, kinds: dict[FaultKind, float]) -> None:
@@ -447,13 +494,16 @@ class _Connection:
             return
         for receipt in self._claims.claim(self._username, room):
             self._number = self._number % _LAST_SEQUENCE_NUMBER + 1
-            self._unanswered[self._number] = receipt.message_id
-            self._send(_receipt(receipt, self._number))
+            pdu = _receipt(receipt, self._number)
+            self._unanswered[self._number] = receipt.message_id, pdu, time.monotonic()
+            self._send(pdu)
 
     def _settle(self, response: Pdu) -> None:
-        message_id = self._unanswered.pop(response.sequence_number, None)
-        if message_id is None:
+        waiting = self._unanswered.pop(response.sequence_number, None)
+        if waiting is None:
             return
+        message_id, receipt, sent = waiting
+        self._note(receipt, response, message_id=message_id, begun=sent)
         if isinstance(response, DeliverSmResp) and not response.command_status:
             self._claims.drop(message_id)
         else:

@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Any
 
 from mspace_legacy.client import Client
-from mspace_legacy.emulator import Account, Emulator, Faults, Ledger, Smsc
+from mspace_legacy.emulator import Account, Emulator, Faults, Guard, Journal, Ledger, Smsc, UssdCodes, is_local_name
+from mspace_legacy.emulator.phone import serving_phone
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.jar import MSpaceClient
 from mspace_legacy.server import Server
@@ -28,21 +29,24 @@ class RunningEmulator:
     """
 
     def __init__(self, ledger: Ledger | None = None) -> None:
-        self._emulator = Emulator(ledger)
+        self._emulator = Emulator(ledger, journal=Journal())
+        self._codes = UssdCodes()
+        self._phone_url = ""
         self._open = ExitStack()
         self._server: Server | None = None
         self._smsc: Smsc | None = None
 
     def __enter__(self) -> RunningEmulator:
         self._open.callback(self._emulator.close)
-        self._server = self._open.enter_context(Server(self._emulator))
-        self._smsc = self._open.enter_context(Smsc(self.ledger, self.faults))
+        self._server = self._open.enter_context(Server(Guard(self._emulator, is_local_name)))
+        self._smsc = self._open.enter_context(Smsc(self.ledger, self.faults, self._emulator.journal))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server = self._smsc = None
+        self._phone_url = ""
         self._open.close()
 
     @property
@@ -58,6 +62,21 @@ class RunningEmulator:
         if self._smsc is None:
             raise InvalidInput(_NOT_RUNNING)
         return self._smsc.port
+
+    @property
+    def phone_url(self) -> str:
+        """The page that shows what is sent, for a browser on this machine; it is there from when it is first asked
+        for. What was sent before is on it too."""
+        if self._server is None:
+            raise InvalidInput(_NOT_RUNNING)
+        if not self._phone_url:
+            self._phone_url = self._open.enter_context(serving_phone(self._emulator, self._codes))
+        return self._phone_url
+
+    @property
+    def ussd_codes(self) -> UssdCodes:
+        """What the page's handset can dial: `ussd_codes.add(UssdCode("*384#", url))`."""
+        return self._codes
 
     @property
     def ledger(self) -> Ledger:

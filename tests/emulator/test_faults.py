@@ -130,6 +130,45 @@ def test_a_fault_is_added_as_it_is_or_as_text() -> None:
     assert kinds(faults, "login") == ["html"]
 
 
+def test_what_is_on_is_told_and_one_of_it_is_turned_off() -> None:
+    faults = Faults([Fault("html")])
+    number = faults.add(Fault("delay", "0.5", "sendtext", times=2))
+    assert [str(fault) for fault in faults.on.values()] == ["*=html", "sendtext=delay:0.5"]
+    assert [Fault.parse(str(fault)).kind for fault in faults.on.values()] == ["html", "delay"]
+    kinds(faults, "sendtext")
+    assert faults.on[number].times == 1
+    kinds(faults, "sendtext")
+    assert number not in faults.on, "it has happened as often as it was to"
+    (other,) = faults.on
+    faults.remove(other)
+    faults.remove(other)
+    assert (faults.on, kinds(faults, "balance")) == ({}, [])
+    assert faults.add("refuse") not in (number, other)
+
+
+def test_the_revision_is_another_when_what_is_on_is() -> None:
+    faults = Faults([Fault("html")])
+    seen = [faults.revision]
+    kinds(faults, "balance")
+    assert faults.revision == seen[0], "one that happens for good is the same afterwards"
+    number = faults.add(Fault("garbage", times=1))
+    seen.append(faults.revision)
+    kinds(faults, "balance")
+    seen.append(faults.revision)
+    faults.remove(number)
+    seen.append(faults.revision)
+    faults.clear()
+    seen.append(faults.revision)
+    assert len(set(seen)) == 5
+
+
+def test_each_operation_has_kinds_that_make_sense_for_it() -> None:
+    assert "throttle" not in Fault.kinds_of("sendtext")
+    assert set(Fault.kinds_of("sendtext")) < set(Fault.kinds_of("*"))
+    for kind in Fault.kinds_of("submit_sm"):
+        Fault(kind, "1" if kind == "delay" else "", "submit_sm")
+
+
 @pytest.fixture
 def _threads_that_take_turns_often() -> Iterator[None]:
     usual = sys.getswitchinterval()

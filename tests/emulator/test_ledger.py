@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from mspace_legacy.emulator.ledger import (
     Address,
     StoredMessage,
     StoredReceipt,
+    StoredTopUp,
 )
 from mspace_legacy.errors import (
     AuthenticationError,
@@ -220,6 +222,167 @@ def test_no_number_is_too_big_to_be_refused(ledger: Ledger, count: int) -> None:
     with pytest.raises(ServiceError):
         ledger.answer(SubAccountTopUp("demo", "subuser1", count))
     assert ledger.total() == TOTAL
+
+
+def test_top_ups_are_kept(ledger: Ledger, clock: Clock) -> None:
+    assert ledger.top_ups() == []
+    ledger.answer(SubAccountTopUp("demo", "subuser1", 100))
+    clock.now += 1
+    ledger.answer(ResellerClientTopUp("demo", "client2", 200))
+    with pytest.raises(InsufficientBalance):
+        ledger.answer(SubAccountTopUp("demo", "subuser1", 1_001))
+    first, second = ledger.top_ups()
+    assert first == StoredTopUp(first.number, "demo", "subuser1", 100, clock.now - 1)
+    assert second == StoredTopUp(first.number + 1, "demo", "client2", 200, clock.now)
+    assert ledger.top_ups(after=first.number) == ledger.top_ups(limit=1) == [second]
+
+
+# Following
+
+
+def test_messages_are_had_in_parts(ledger: Ledger) -> None:
+    ledger.answer(send("1", "0722123456", "0733123456"))
+    ledger.answer(send("2", "0722123456"))
+    first, second, third = ledger.messages()
+    ids = [int(message.message_id) for message in (first, second, third)]
+    assert ledger.messages(after=ids[0]) == [second, third]
+    assert ledger.messages(before=ids[2]) == [first, second]
+    assert ledger.messages(limit=2) == [second, third]
+    assert ledger.messages(before=ids[2], limit=1) == [second]
+    assert ledger.messages(recipient="254722123456") == [first, third]
+    assert ledger.messages(recipient="254722123456", before=ids[2]) == [first]
+    assert ledger.messages(after=ids[2]) == ledger.messages(recipient="0722123456") == ledger.messages(limit=0) == []
+
+
+@pytest.mark.parametrize("delay", [0.0, 1e-9, 0.1, 0.3, 2.0, 10.0])
+def test_what_came_due_is_what_the_reports_say(delay: float) -> None:
+    clock = Clock()
+    ledger = Ledger(delivery_delay=delay, clock=clock)
+    told: list[str] = []
+    last = (0.0, 0)
+    for turn in range(200):
+        ledger.submit("demo", NAME, PHONE, "x", segments=1, receipt="never")
+        clock.now += delay / 7 + turn * 1e-7
+        settled = [message for message in ledger.messages() if ledger.report(message).delivered]
+        came_due = ledger.came_due(last, clock.now, 1000)
+        told += [message.message_id for message in came_due]
+        if came_due:
+            last = came_due[-1].submitted, int(came_due[-1].message_id)
+        assert told == [message.message_id for message in settled]
+        assert ledger.last_due(clock.now) == last
+    assert told
+    ledger.close()
+
+
+def test_what_came_due_at_once_is_had_in_parts(ledger: Ledger, clock: Clock) -> None:
+    ledger.answer(send("x", *[f"07221234{number:02}" for number in range(5)]))
+    ids = [int(message.message_id) for message in ledger.messages()]
+    assert ledger.came_due((0.0, 0), clock.now, 9) == []
+    assert ledger.last_due(clock.now) == (0.0, 0)
+    clock.now += 10
+    parts = []
+    last = (0.0, 0)
+    while part := ledger.came_due(last, clock.now, 2):
+        last = part[-1].submitted, int(part[-1].message_id)
+        parts.append([int(message.message_id) for message in part])
+    assert parts == [ids[:2], ids[2:4], ids[4:]]
+
+
+def test_balances_are_those_of_the_accounts_it_was_made_with(tmp_path: Path) -> None:
+    accounts = [Account("b", Secret("p"), Secret("k"), 2), Account("a", Secret("p"), Secret("k"), 1)]
+    Ledger(accounts, path=tmp_path / "ledger.db").close()
+    ledger = Ledger(accounts[:1], path=tmp_path / "ledger.db")
+    assert ledger.balances() == {"b": 2}
+    ledger.close()
+
+
+def test_the_revision_is_another_when_anything_was_written(ledger: Ledger, clock: Clock, tmp_path: Path) -> None:
+    seen = [ledger.revision()]
+    ledger.answer(Balance("demo"))
+    assert ledger.revision() == seen[0]
+    ledger.answer(send())
+    seen.append(ledger.revision())
+    ledger.answer(SubAccountTopUp("demo", "subuser1", 1))
+    seen.append(ledger.revision())
+    assert len(set(seen)) == 3
+    one, other = Ledger(path=tmp_path / "ledger.db"), Ledger(path=tmp_path / "ledger.db")
+    before = one.revision()
+    other.answer(send())
+    assert one.revision() != before, "another connection wrote"
+    one.close()
+    other.close()
+
+
+def steps(ledger: Ledger, work: Any) -> int:
+    """How many instructions SQLite's machine took for it."""
+    count = 0
+
+    def one_more() -> None:
+        nonlocal count
+        count += 1
+
+    ledger._db.set_progress_handler(one_more, 1)
+    work()
+    ledger._db.set_progress_handler(None, 1)
+    return count
+
+
+def test_following_costs_the_same_however_much_is_stored(clock: Clock) -> None:
+    accounts = [Account("demo", Secret("p"), Secret("k"), 10**6, ("MSPACE",))]
+    ledger = Ledger(accounts, clock=clock, delivery_delay=2)
+
+    def follow() -> None:
+        (message,) = ledger.messages(limit=1)
+        number = int(message.message_id)
+        ledger.revision()
+        ledger.messages(after=number - 3)
+        ledger.messages(before=number, limit=10)
+        ledger.messages(before=number, limit=10, recipient="254733100003")
+        ledger.came_due(ledger.last_due(clock.now), clock.now, 10)
+        ledger.top_ups(limit=10)
+
+    costs = []
+    for count in (20, 3000):
+        for number in range(count):
+            # Most of them to one that never settles: what stays as it is must not be looked at again and again.
+            recipients = ("0722123456", f"07331{number:05}", NEVER_SETTLED)
+            ledger.answer(send("x", *recipients))
+            clock.now += 0.01
+        clock.now += 3
+        ledger.answer(send("x", "0722123456"))
+        costs.append(steps(ledger, follow))
+    assert costs[1] <= costs[0] * 1.5
+    ledger.close()
+
+
+def test_a_file_of_before_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    db = sqlite3.connect(path)
+    db.executescript("""
+        CREATE TABLE account (username TEXT PRIMARY KEY, balance INTEGER NOT NULL CHECK (balance >= 0));
+        CREATE TABLE message (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT NOT NULL REFERENCES account, sender_id TEXT NOT NULL,
+            recipient TEXT NOT NULL, text TEXT NOT NULL, segments INTEGER NOT NULL, submitted REAL NOT NULL
+        );
+        INSERT INTO account VALUES ('demo', 7);
+        INSERT INTO message VALUES (49032372, 'demo', 'MSPACE', '254722123456', 'old', 1, 5.0);
+    """)
+    db.close()
+    ledger = Ledger(path=path)
+    assert [message.text for message in ledger.messages(recipient="254722123456")] == ["old"]
+    ledger.answer(SubAccountTopUp("demo", "subuser1", 2))
+    assert (ledger.balance("demo"), len(ledger.top_ups())) == (5, 1)
+    ledger.close()
+
+
+def test_every_secret_is_told_so_that_it_can_be_hidden() -> None:
+    accounts = [
+        Account("a", Secret("p"), Secret("k")),
+        Account("b", Secret("p"), Secret("l"), smpp_password=Secret("s")),
+    ]
+    ledger = Ledger(accounts)
+    assert sorted(secret.reveal() for secret in ledger.secrets) == ["k", "l", "p", "s"]
+    ledger.close()
 
 
 # The rest

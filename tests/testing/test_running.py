@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import urllib.error
+import urllib.request
 
 import pytest
 
 from mspace_legacy import errors
-from mspace_legacy.emulator import DEMO_ACCOUNTS, Account, Ledger
+from mspace_legacy.emulator import DEMO_ACCOUNTS, Account, Ledger, UssdCode
 from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.client import Transmitter
 from mspace_legacy.testing.running import RunningEmulator
@@ -37,6 +40,37 @@ def test_it_listens_while_it_is_entered() -> None:
     # Closed with it, so that no connection is left to be complained of.
     with pytest.raises(errors.ClosedError):
         client.balance()
+
+
+def test_its_phone_is_there_when_it_is_asked_for() -> None:
+    running = RunningEmulator()
+    with pytest.raises(errors.InvalidInput, match="enter it"):
+        _ = running.phone_url
+    with running as emulator:
+        emulator.legacy_client().send_text("MSPACE", "0722000001", "sent before anybody looked")
+        url = emulator.phone_url
+        assert url == emulator.phone_url
+        emulator.ussd_codes.add(UssdCode("*384#", "http://127.0.0.1:1/ussd"))
+        with urllib.request.urlopen(f"{url}state", timeout=10) as response:  # noqa: S310  # our own
+            news = json.load(response)
+        (message,) = news["messages"]
+        assert message["text"] == "sent before anybody looked"
+        assert message["exchange"], "its request is there too"
+        assert [code["code"] for code in news["codes"]] == ["*384#"]
+    host, port = url.removeprefix("http://").rstrip("/").split(":")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=5)
+    with pytest.raises(errors.InvalidInput, match="enter it"):
+        _ = running.phone_url
+
+
+def test_a_page_of_another_origin_can_not_ask_it() -> None:
+    with RunningEmulator() as emulator:
+        request = urllib.request.Request(f"{emulator.url}/x", headers={"Origin": "http://evil.example"})  # noqa: S310  # our own
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)  # noqa: S310  # as above
+        assert refused.value.code == 403
+        refused.value.close()
 
 
 def test_it_has_the_first_account_s_credentials() -> None:

@@ -1,0 +1,127 @@
+"""Handsets: the USSD sessions that are open on the page, each over a dialler of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from mspace_legacy.emulator.ussd import UssdCode, UssdCodes
+from mspace_legacy.errors import InvalidInput
+from mspace_legacy.secrets import redact
+from mspace_legacy.transport.network import Network
+from mspace_legacy.ussd.dialler import DEFAULT_TIMEOUT, Dialler
+
+__all__ = ["Handsets"]
+
+_MOST_SESSIONS = 32
+_LONGEST_ENTRY = 200
+_LARGEST_ANSWER = 64 * 1024
+
+
+def _is_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+@dataclass(slots=True)
+class _Handset:
+    dialler: Dialler
+    code: UssdCode
+    network: Network
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Handsets:
+    """Dials, enters and hangs up, and tells what came of it as JSON has it. Safe for threads.
+
+    So many sessions are kept; the one that was used longest ago makes room.
+    """
+
+    def __init__(self, codes: UssdCodes) -> None:
+        self._codes = codes
+        self._lock = threading.Lock()
+        self._open: OrderedDict[str, _Handset] = OrderedDict()
+
+    def dial(self, msisdn: str, code: str) -> dict[str, Any]:
+        """Begin a session; what the handset shows, and `session`, which `enter` takes.
+
+        :raises InvalidInput: no such number, or nobody answers the code.
+        """
+        code = code.strip()
+        registered = self._codes.find(code)
+        # A proxy knows another machine by the names that mean this one.
+        proxy = "" if _is_this_machine(registered.callback) else None
+        network = Network(timeout=DEFAULT_TIMEOUT, max_reply=_LARGEST_ANSWER, proxy=proxy)
+        try:
+            dialler = Dialler(network, msisdn=msisdn, entries=registered.entry, url=registered.callback)
+            handset = _Handset(dialler, registered, network)
+            told = self._told(handset, lambda: dialler.dial(code, service_code=registered.code))
+        except BaseException:
+            network.close()
+            raise
+        with self._lock:
+            self._open[dialler.session_id] = handset
+            dropped = [self._open.popitem(last=False)[1] for _ in range(len(self._open) - _MOST_SESSIONS)]
+        for other in dropped:
+            other.network.close()
+        return told
+
+    def enter(self, session: str, text: str) -> dict[str, Any]:
+        """Send an entry.
+
+        :raises InvalidInput: the session is not open.
+        """
+        if len(text) > _LONGEST_ENTRY:
+            raise InvalidInput(f"the entry has {len(text)} characters: {_LONGEST_ENTRY} at most")
+        with self._lock:
+            handset = self._open.get(session)
+            if handset:
+                self._open.move_to_end(session)
+        if handset is None:
+            raise InvalidInput("the session is not open any more: dial again")
+        return self._told(handset, lambda: handset.dialler.enter(text))
+
+    def hang_up(self, session: str) -> None:
+        """Forget a session. The vendor tells a callback nothing of that."""
+        with self._lock:
+            handset = self._open.pop(session, None)
+        if handset:
+            handset.network.close()
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        for session in list(self._open):
+            self.hang_up(session)
+
+    def _told(self, handset: _Handset, act: Callable[[], object]) -> dict[str, Any]:
+        dialler = handset.dialler
+        with handset.lock:
+            before = dialler.transcript
+            try:
+                act()
+            except Exception:
+                # What went wrong on the way stands in the transcript; what could not be asked for at all does not.
+                if dialler.transcript is before:
+                    raise
+            step, is_open = dialler.transcript[-1], not dialler.ended
+        return {
+            "session": dialler.session_id,
+            "open": is_open,
+            "entered": step.entered,
+            "text": step.answer.text if step.answer else "",
+            "problem": redact(step.problem),
+            "seconds": round(step.seconds, 4),
+            "request": redact(
+                f"POST {handset.code.callback}\nContent-Type: application/json\n\n{step.request.decode()}"
+            ),
+            "status": step.status,
+            "reply": redact(step.raw.decode("utf-8", "replace")),
+        }
