@@ -138,9 +138,13 @@ class Response:
 
         :raises HeaderValueException: it is not a media type.
         """
-        if wrong := self._wrong_media_type():
-            raise wrong
-        return self._reply.header("content-type")
+        value = self._reply.header("content-type")
+        if value is None or _MEDIA_TYPE.fullmatch(value):
+            return value
+        shown = self._request.redact(value)
+        # A traceback that shows the variables of its frames must not show what a header may echo.
+        del value
+        raise self._doubtful(HeaderValueException(f'Unable to parse "Content-Type" header value: "{shown}"'))
 
     def hasEntity(self) -> bool:
         """Whether there is a body."""
@@ -195,13 +199,6 @@ class Response:
         if http.is_known_charset(charset):
             return self._reply.text()
         raise self._doubtful(ProcessingException("Unexpected error during response processing."))
-
-    def _wrong_media_type(self) -> errors.MSpaceError | None:
-        value = self._reply.header("content-type")
-        if value is None or _MEDIA_TYPE.fullmatch(value):
-            return None
-        shown = self._request.redact(value)
-        return self._doubtful(HeaderValueException(f'Unable to parse "Content-Type" header value: "{shown}"'))
 
     def _doubtful(self, error: errors.MSpaceError) -> errors.MSpaceError:
         """`error`, which came after the service had answered: what was asked for may well be done."""

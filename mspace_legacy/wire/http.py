@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NoReturn, SupportsIndex
 
 from mspace_legacy.secrets import Secret, redact
@@ -28,12 +29,14 @@ def header(headers: Headers | Mapping[str, str], name: str) -> str | None:
     return ",".join(values) if values else None
 
 
+@lru_cache(maxsize=16)
 def charset_of(content_type: str | None) -> str:
     """The charset that a Content-Type names; UTF-8 where it names none, as the jar reads it."""
     found = _CHARSET.search(content_type or "")
     return found[1] if found else "utf-8"
 
 
+@lru_cache(maxsize=16)
 def is_known_charset(name: str) -> bool:
     """Whether it is one that bodies come in. Python has codecs that are none (idna), are slow, or do worse."""
     return bool(_KNOWN_CHARSET.fullmatch(name))
