@@ -372,6 +372,10 @@ class MSpaceClient:
 
         `[{"messageId": "12345", "responseTime": "2018-06-25 11:12:19:793", "status": "successful"}]`, or the text
         of a failure: `Athentication failure`, `Insufficient Balance`, `Invalid sender ID`.
+
+        All recipients go out in one URL, as the jar sends them. Servers often stop at 8 KiB, which is some 600
+        numbers, and refuse a longer one as a whole, such as with `HTTP 414`; `Client.send_text` makes several
+        requests of it.
         """
         password = _sealed("sendText_JSON", "password", password)
         return self._send("sendText_JSON", responseType, username, password, (senderid, recipient, message), "json")

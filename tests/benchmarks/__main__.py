@@ -11,6 +11,7 @@ import platform
 import shutil
 import statistics
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -47,7 +48,10 @@ def main() -> None:
     # A proxy would stand between everybody and the server.
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
-    measured = [measure(options.scale) for name in options.only or SECTIONS for measure in SECTIONS[name]]
+    measured = []
+    for name in options.only or SECTIONS:
+        print(f"measuring {name}", file=sys.stderr)
+        measured += [measure(options.scale) for measure in SECTIONS[name]]
     report = {
         "machine": _machine(),
         "options": vars(options),
