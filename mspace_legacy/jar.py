@@ -197,7 +197,7 @@ class Response:
     def _text(self) -> str:
         charset = http.charset_of(self.getMediaType())
         if http.is_known_charset(charset):
-            return self._reply.text()
+            return http.decoded(self._reply.body, charset)
         raise self._doubtful(ProcessingException("Unexpected error during response processing."))
 
     def _doubtful(self, error: errors.MSpaceError) -> errors.MSpaceError:

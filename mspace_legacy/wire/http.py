@@ -10,7 +10,7 @@ from typing import NoReturn, SupportsIndex
 
 from mspace_legacy.secrets import Secret, redact
 
-__all__ = ["Headers", "Request", "Response", "charset_of", "header", "is_known_charset"]
+__all__ = ["Headers", "Request", "Response", "charset_of", "decoded", "header", "is_known_charset"]
 
 Headers = tuple[tuple[str, str], ...]
 """Names and values as they came, a repeated name once for each value."""
@@ -40,6 +40,14 @@ def charset_of(content_type: str | None) -> str:
 def is_known_charset(name: str) -> bool:
     """Whether it is one that bodies come in. Python has codecs that are none (idna), are slow, or do worse."""
     return bool(_KNOWN_CHARSET.fullmatch(name))
+
+
+def decoded(body: bytes, charset: str) -> str:
+    """`body` as text; what can't be decoded becomes U+FFFD, an unknown charset is read as UTF-8."""
+    try:
+        return body.decode(charset if is_known_charset(charset) else "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,8 +101,4 @@ class Response:
 
     def text(self) -> str:
         """The body as text; what can't be decoded becomes U+FFFD, an unknown charset is read as UTF-8."""
-        charset = charset_of(self.header("content-type"))
-        try:
-            return self.body.decode(charset if is_known_charset(charset) else "utf-8", "replace")
-        except LookupError:
-            return self.body.decode("utf-8", "replace")
+        return decoded(self.body, charset_of(self.header("content-type")))
