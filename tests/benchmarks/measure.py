@@ -92,7 +92,7 @@ def time_calls(contenders: Mapping[str, Contender], url: str, *, rounds: int, ca
         return time_turns({name: Turn(call, calls) for name, call in ready.items()}, rounds=rounds)
 
 
-def time_turns(turns: Mapping[str, Turn], *, rounds: int) -> Timings:
+def time_turns(turns: Mapping[str, Turn], *, rounds: int, clock: Callable[[], float] = time.perf_counter) -> Timings:
     """The time of a unit of work, for each contender in each round; the first round only warms up."""
     timings: Timings = {name: [] for name in turns}
     for turn in turns.values():
@@ -105,10 +105,10 @@ def time_turns(turns: Mapping[str, Turn], *, rounds: int) -> Timings:
         for _ in range(rounds):
             for name, (call, calls, units) in turns.items():
                 gc.collect()
-                began = time.perf_counter()
+                began = clock()
                 for _ in range(calls):
                     call()
-                timings[name].append((time.perf_counter() - began) / calls / units)
+                timings[name].append((clock() - began) / calls / units)
     finally:
         gc.unfreeze()
     return timings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import tempfile
@@ -112,6 +113,7 @@ def held(work: Call) -> float:
     tracemalloc.start()
     try:
         work()
+        gc.collect()
         return float(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
