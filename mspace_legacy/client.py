@@ -63,7 +63,9 @@ class Client:
     - `transport`: what answers the requests; by default the network, with reads asked again when it fails.
     - `country`: how local numbers are read, `KE` or `UG`. Local forms of both look alike, so it is never guessed.
     - `recipients_per_request` and `max_url_length` (characters): a send beyond either goes out in several
-      requests. The vendor documents no limit; servers often stop at URLs of 8 KiB.
+      requests. The vendor documents no limit; servers often stop at URLs of 8 KiB. A reply has some 100 to 170 bytes
+      for each recipient, and one beyond the `max_reply` of `Network`, 1 MiB, leaves the outcome unknown: so no more
+      than 5,000 recipients without raising that too.
     """
 
     def __init__(

@@ -138,9 +138,13 @@ class Response:
 
         :raises HeaderValueException: it is not a media type.
         """
-        if wrong := self._wrong_media_type():
-            raise wrong
-        return self._reply.header("content-type")
+        value = self._reply.header("content-type")
+        if value is None or _MEDIA_TYPE.fullmatch(value):
+            return value
+        shown = self._request.redact(value)
+        # A traceback that shows the variables of its frames must not show what a header may echo.
+        del value
+        raise self._doubtful(HeaderValueException(f'Unable to parse "Content-Type" header value: "{shown}"'))
 
     def hasEntity(self) -> bool:
         """Whether there is a body."""
@@ -193,15 +197,8 @@ class Response:
     def _text(self) -> str:
         charset = http.charset_of(self.getMediaType())
         if http.is_known_charset(charset):
-            return self._reply.text()
+            return http.decoded(self._reply.body, charset)
         raise self._doubtful(ProcessingException("Unexpected error during response processing."))
-
-    def _wrong_media_type(self) -> errors.MSpaceError | None:
-        value = self._reply.header("content-type")
-        if value is None or _MEDIA_TYPE.fullmatch(value):
-            return None
-        shown = self._request.redact(value)
-        return self._doubtful(HeaderValueException(f'Unable to parse "Content-Type" header value: "{shown}"'))
 
     def _doubtful(self, error: errors.MSpaceError) -> errors.MSpaceError:
         """`error`, which came after the service had answered: what was asked for may well be done."""
@@ -375,6 +372,10 @@ class MSpaceClient:
 
         `[{"messageId": "12345", "responseTime": "2018-06-25 11:12:19:793", "status": "successful"}]`, or the text
         of a failure: `Athentication failure`, `Insufficient Balance`, `Invalid sender ID`.
+
+        All recipients go out in one URL, as the jar sends them. Servers often stop at 8 KiB, which is some 600
+        numbers, and refuse a longer one as a whole, such as with `HTTP 414`; `Client.send_text` makes several
+        requests of it.
         """
         password = _sealed("sendText_JSON", "password", password)
         return self._send("sendText_JSON", responseType, username, password, (senderid, recipient, message), "json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,7 +27,8 @@ from mspace_legacy import (
     errors,
     segments,
 )
-from mspace_legacy.emulator import Emulator, Fault
+from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Fault, Ledger
+from mspace_legacy.server import Server
 from mspace_legacy.wire.http import Request, Response
 from tests.servers import Answer, ScriptedServer, close, reply, reset
 
@@ -314,6 +316,18 @@ class Recorder:
 
 def numbers(count: int) -> list[str]:
     return [f"2547{number:08}" for number in range(10, 10 + count)]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_reply_to_as_many_recipients_as_is_documented_is_not_too_long(maker: str) -> None:
+    emulator = Emulator(Ledger((replace(DEMO_ACCOUNTS[0], balance=5_000),)))
+    recorder = Recorder(emulator)
+    with (
+        Server(recorder) as server,
+        MAKERS[maker](server.url, recipients_per_request=5_000, max_url_length=100_000) as client,
+    ):
+        assert client.send_text("MSPACE", numbers(5_000), "hi").all_accepted
+    assert len(recorder.requests) == 1
 
 
 @pytest.mark.parametrize("maker", MAKERS)

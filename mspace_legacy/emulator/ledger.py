@@ -453,7 +453,8 @@ class Ledger:
     def _report(self, call: DeliveryReports) -> DeliveryReport:
         with self._lock:
             row = self._db.execute(
-                "SELECT * FROM message WHERE username = ? AND CAST(id AS TEXT) = ?",
+                # By the number, which is the key, and by the text, as "007" is the id of no message.
+                "SELECT * FROM message WHERE username = ?1 AND id = CAST(?2 AS INTEGER) AND CAST(id AS TEXT) = ?2",
                 (call.username, call.message_id),
             ).fetchone()
         if row is None:

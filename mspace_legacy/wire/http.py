@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NoReturn, SupportsIndex
 
 from mspace_legacy.secrets import Secret, redact
 
-__all__ = ["Headers", "Request", "Response", "charset_of", "header", "is_known_charset"]
+__all__ = ["Headers", "Request", "Response", "charset_of", "decoded", "header", "is_known_charset"]
 
 Headers = tuple[tuple[str, str], ...]
 """Names and values as they came, a repeated name once for each value."""
@@ -28,15 +29,25 @@ def header(headers: Headers | Mapping[str, str], name: str) -> str | None:
     return ",".join(values) if values else None
 
 
+@lru_cache(maxsize=16)
 def charset_of(content_type: str | None) -> str:
     """The charset that a Content-Type names; UTF-8 where it names none, as the jar reads it."""
     found = _CHARSET.search(content_type or "")
     return found[1] if found else "utf-8"
 
 
+@lru_cache(maxsize=16)
 def is_known_charset(name: str) -> bool:
     """Whether it is one that bodies come in. Python has codecs that are none (idna), are slow, or do worse."""
     return bool(_KNOWN_CHARSET.fullmatch(name))
+
+
+def decoded(body: bytes, charset: str) -> str:
+    """`body` as text; what can't be decoded becomes U+FFFD, an unknown charset is read as UTF-8."""
+    try:
+        return body.decode(charset if is_known_charset(charset) else "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,8 +101,4 @@ class Response:
 
     def text(self) -> str:
         """The body as text; what can't be decoded becomes U+FFFD, an unknown charset is read as UTF-8."""
-        charset = charset_of(self.header("content-type"))
-        try:
-            return self.body.decode(charset if is_known_charset(charset) else "utf-8", "replace")
-        except LookupError:
-            return self.body.decode("utf-8", "replace")
+        return decoded(self.body, charset_of(self.header("content-type")))

@@ -19,12 +19,19 @@ def encode_segments(pairs: Sequence[tuple[str, str]]) -> str:
     The comma that separates recipients stays as it is, as the vendor's examples show it.
     """
     try:
-        return "/".join([f"{key}={quote(value, safe=',' if key == 'recipient' else '')}" for key, value in pairs])
+        return "/".join([f"{key}={_escaped(key, value)}" for key, value in pairs])
     except UnicodeEncodeError:
         wrong = next(filter(None, (lone_surrogate(key, value) for key, value in pairs)))
     # A traceback that shows the variables of its frames must not show the password.
     del pairs
     raise wrong
+
+
+def _escaped(key: str, value: str) -> str:
+    # Most values are of letters and digits, and need no more than a look.
+    if value.isalnum() and value.isascii():
+        return value
+    return quote(value, safe="," if key == "recipient" else "")
 
 
 def lone_surrogate(key: str, value: str) -> InvalidInput | None:

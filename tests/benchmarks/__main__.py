@@ -1,21 +1,45 @@
-"""The command: measures, and prints the ratios beside the goals."""
+"""The command: measures, and prints one table of the ratios beside the goals."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
 import json
+import math
 import os
 import platform
+import shutil
 import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from tests.benchmarks.contenders import CALLS, GOALS, IMPORTS
-from tests.benchmarks.load import CONNECTIONS, emulator_and_gateway, time_load
-from tests.benchmarks.measure import Timings, ratio, time_calls, time_imports
-from tests.benchmarks.server import another_process
+from tests.benchmarks.broadcast import broadcast
+from tests.benchmarks.contenders import calls, imports, layers
+from tests.benchmarks.growth import GROWTH, growth
+from tests.benchmarks.load import load
+from tests.benchmarks.measure import Section, ratio
+from tests.benchmarks.memory import after_calls, imported, in_a_broadcast, in_a_scan
+from tests.benchmarks.scanning import scanning
+from tests.benchmarks.smpp import smpp
 
-_LIBRARIES = ("urllib3", "defusedxml", "tenacity", "requests", "httpx")
+SECTIONS: dict[str, tuple[Callable[[float], Section], ...]] = {
+    "calls": (calls,),
+    "layers": (layers,),
+    "imports": (imports,),
+    "load": (load,),
+    "broadcast": (broadcast,),
+    "smpp": (smpp,),
+    "scan": (scanning,),
+    "memory": (imported, after_calls, in_a_broadcast, in_a_scan),
+    "growth": tuple(partial(growth, work) for work in GROWTH),
+}
+"""What measures each part of the table, given the scale."""
+
+_LIBRARIES = ("urllib3", "defusedxml", "tenacity", "requests", "httpx", "Flask", "waitress", "smpplib")
+_PROGRAMS = (("node", "--version"), ("rg", "--version"))
 
 
 def main() -> None:
@@ -24,102 +48,106 @@ def main() -> None:
     # A proxy would stand between everybody and the server.
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
-    with another_process() as url:
-        calls = time_calls(CALLS, url, rounds=options.rounds, calls=options.calls)
-    imports = time_imports(IMPORTS, rounds=options.imports)
-    with emulator_and_gateway() as urls:
-        load = time_load(urls, rounds=options.load_rounds, calls=options.load)
+    measured = []
+    for name in options.only or SECTIONS:
+        print(f"measuring {name}", file=sys.stderr)
+        measured += [measure(options.scale) for measure in SECTIONS[name]]
     report = {
         "machine": _machine(),
         "options": vars(options),
-        "calls": _rows(calls),
-        "imports": _rows(imports),
-        "load": _rows(load.seconds),
-        "waits": _rows(load.waits),
-        "goals": _goals(calls | imports | load.seconds | load.waits),
+        "sections": [
+            {"title": section.title, "absent": section.absent, "rows": list(_rows(section))} for section in measured
+        ],
     }
     print(json.dumps(report, indent=2) if options.json else _text(report))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=_positive, default=400, help="turns for each that calls (%(default)s)")
-    parser.add_argument("--calls", type=_positive, default=10, help="calls in a turn (%(default)s)")
-    parser.add_argument("--imports", type=_positive, default=40, help="fresh interpreters for each (%(default)s)")
-    parser.add_argument("--load", type=_positive, default=2000, help="calls of a turn under load (%(default)s)")
-    parser.add_argument("--load-rounds", type=_positive, default=10, help="turns under load (%(default)s)")
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="a part of the table; may be repeated")
+    parser.add_argument(
+        "--scale", type=_positive, default=1.0, help="of rounds and of work; 0.01 shows that it runs (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args()
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
+def _positive(text: str) -> float:
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number, such as 0.1")
+    return scale
 
 
 def _machine() -> dict[str, Any]:
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "programs": {command[0]: _version(command) for command in _PROGRAMS},
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpus": os.cpu_count(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
 
-def _rows(timings: Timings) -> list[dict[str, Any]]:
-    baseline = next(iter(timings))
-    return [
-        {
-            "name": name,
-            "microseconds": statistics.median(seconds) * 1e6,
-            "ratio": ratio(timings, name, baseline)._asdict(),
-        }
-        for name, seconds in timings.items()
-    ]
+def _version(command: tuple[str, ...]) -> str:
+    if shutil.which(command[0]) is None:
+        return "not installed"
+    words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return next(word for word in words if any(map(str.isdigit, word)))
 
 
-def _goals(timings: Timings) -> list[dict[str, Any]]:
-    goals = []
-    for goal in GOALS:
-        found = ratio(timings, goal.contender, goal.baseline)
-        goals.append({**goal._asdict(), "ratio": found._asdict(), "met": found.median <= goal.at_most})
-    return goals
+def _rows(section: Section) -> Iterator[dict[str, Any]]:
+    """One for each goal, and one for each contender that has none, beside the first."""
+    for name, samples in section.samples.items():
+        goals: list[tuple[str, float | None]] = [
+            (goal.baseline, goal.at_most) for goal in section.goals if goal.contender == name
+        ]
+        for baseline, at_most in goals or [(next(iter(section.samples)), None)]:
+            found = ratio(section.samples, name, baseline)
+            yield {
+                "name": name,
+                "value": statistics.median(samples),
+                "unit": section.unit,
+                "baseline": baseline,
+                "ratio": found._asdict(),
+                "at_most": at_most,
+                "met": None if at_most is None else found.median <= at_most,
+            }
 
 
 def _text(report: dict[str, Any]) -> str:
-    machine, options = report["machine"], report["options"]
-    libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
+    machine = report["machine"]
+    versions = machine["libraries"] | machine["programs"]
     lines = [
-        f"{machine['python']}, {machine['cpus']} CPUs, {machine['system']}",
-        libraries,
-        *_table(f"A call: {options['rounds']} rounds of {options['calls']} calls each", report["calls"]),
-        *_table(f"An import: {options['imports']} fresh interpreters each", report["imports"]),
-        *_table(f"The time of a round by its {options['load']} calls, {CONNECTIONS} connections", report["load"]),
-        *_table("How long a caller waits there", report["waits"]),
+        f"{machine['python']}, {machine['cpus']} CPUs, {machine['system']}, load {machine['load']}",
+        ", ".join(f"{name} {version}" for name, version in versions.items()),
         "",
-        f"{'Goals':52}{'at most':>9}{'median':>9}",
+        f"{'':40}{'median':>10}{'times':>9}{'min':>8}{'max':>8}  {'of':40}{'goal':>6}",
     ]
-    lines += [
-        f"{goal['contender'] + ' / ' + goal['baseline']:52}{goal['at_most']:9.2f}{goal['ratio']['median']:9.2f}"
-        f"  {'met' if goal['met'] else 'MISSED'}"
-        for goal in report["goals"]
-    ]
+    for section in report["sections"]:
+        lines += ["", section["title"]]
+        before = ""
+        for row in section["rows"]:
+            again = row["name"] == before
+            before = row["name"]
+            found = row["ratio"]
+            measured = f"{'' if again else row['name']:40}{'' if again else _value(row):>10}"
+            ratios = f"{found['median']:9.2f}{found['least']:8.2f}{found['most']:8.2f}  {row['baseline']:40}"
+            met = "" if row["met"] is None else f"{row['at_most']:6.2f}  {'met' if row['met'] else 'MISSED'}"
+            lines.append(f"{measured}{ratios}{met}".rstrip())
+        lines += section["absent"]
     return "\n".join(lines)
 
 
-def _table(title: str, rows: list[dict[str, Any]]) -> list[str]:
-    return [
-        "",
-        title,
-        f"{'':28}{'us':>9}{'to ' + rows[0]['name']:>33}",
-        f"{'':28}{'median':>9}{'median':>13}{'min':>10}{'max':>10}",
-        *[
-            f"{row['name']:28}{row['microseconds']:9.0f}"
-            f"{row['ratio']['median']:13.2f}{row['ratio']['least']:10.2f}{row['ratio']['most']:10.2f}"
-            for row in rows
-        ],
-    ]
+def _value(row: dict[str, Any]) -> str:
+    if row["unit"] == "bytes":
+        return f"{row['value'] / 1024:,.1f} KiB"
+    microseconds = row["value"] * 1e6
+    return f"{microseconds:,.0f} us" if microseconds >= 100 else f"{microseconds:.3g} us"
 
 
 if __name__ == "__main__":

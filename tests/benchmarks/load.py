@@ -1,4 +1,4 @@
-"""Load: 32 connections at once, against an emulator in a process and a gateway in another before it.
+"""Load: 32 connections at once, against an emulator, and against a gateway and a façade in Flask before it.
 
 Whoever asks must take little time itself, as it shares the machine: one thread, bare sockets, the same request.
 """
@@ -19,12 +19,16 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tests.benchmarks.measure import Timings
+from mspace_legacy.cli.serving import processors
+from tests.benchmarks.measure import Goal, Section, Timings, scaled
 from tests.migration.stores import write_demo_store
 
-__all__ = ["CONNECTIONS", "Load", "emulator_and_gateway", "time_load"]
+__all__ = ["CONNECTIONS", "Load", "load", "served", "time_load"]
 
 CONNECTIONS = 32
+_THREADS = 32
+"""In each process."""
+
 _HEAD_END = b"\r\n\r\n"
 _BODY = b"1000"
 _REQUEST = b"GET /mspaceservice/wr/sms/balance/username=demo/password=demo-password HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -39,23 +43,25 @@ class Load(NamedTuple):
 
 
 @contextmanager
-def emulator_and_gateway() -> Iterator[dict[str, str]]:
-    """The address of each by its name; the gateway asks the emulator's v2."""
+def served() -> Iterator[dict[str, str]]:
+    """The address of each by its name; gateway and façade ask the emulator's v2, in as many processes and threads."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        emulator = stack.enter_context(_process("emulator"))
+        emulator = stack.enter_context(_process("mspace_legacy", "emulator"))
         config = folder / "gateway.toml"
         base = emulator.removesuffix("/mspaceservice/wr/sms")
         config.write_text(
-            f'accounts = "{write_demo_store(folder)}"\nroutes = "*=v2"\nbase_url = "{base}"\nport = 0\n'
+            f'accounts = "{write_demo_store(folder)}"\nroutes = "*=v2"\nbase_url = "{base}"\n'
+            f"port = 0\nworkers = {processors()}\nthreads = {_THREADS}\n"
         )
-        gateway = stack.enter_context(_process("gateway", "--config", str(config)))
-        yield {"emulator": emulator, "gateway": gateway}
+        gateway = stack.enter_context(_process("mspace_legacy", "gateway", "--config", str(config)))
+        facade = stack.enter_context(_process("tests.benchmarks.facade", base, str(processors()), str(_THREADS)))
+        yield {"emulator": emulator, "gateway": gateway, "Flask and requests": facade}
 
 
 @contextmanager
-def _process(*arguments: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "mspace_legacy", *arguments, "--json"]
+def _process(module: str, *arguments: str) -> Iterator[str]:
+    command = [sys.executable, "-m", module, *arguments, *(["--json"] if module == "mspace_legacy" else [])]
     # Where the access log goes is nothing that is measured.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
@@ -63,11 +69,28 @@ def _process(*arguments: str) -> Iterator[str]:
             text = ""
             while not text.endswith("\n}\n"):
                 line = process.stdout.readline()
-                assert line, f"{arguments[0]} ended"
+                assert line, f"{module} ended"
                 text += line
             yield json.loads(text)["main_url"]
         finally:
             process.terminate()
+
+
+_GOALS = (
+    Goal("gateway", "emulator", 2.0),
+    Goal("gateway", "Flask and requests", 1.0),
+    Goal("gateway, p99", "gateway, median", 10.0),
+    Goal("gateway, p99", "Flask and requests, p99", 1.0),
+)
+
+
+def load(scale: float) -> Section:
+    """The time of a round by its calls, and how long a caller waits in it."""
+    rounds, calls = scaled(10, scale), scaled(2000, scale)
+    with served() as urls:
+        found = time_load(urls, rounds=rounds, calls=calls)
+    title = f"Under load ({rounds} rounds of {calls} calls, {CONNECTIONS} connections), and how long a caller waits"
+    return Section(title, found.seconds | found.waits, _GOALS)
 
 
 def time_load(urls: Mapping[str, str], *, rounds: int, calls: int) -> Load:

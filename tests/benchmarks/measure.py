@@ -1,4 +1,4 @@
-"""Measuring: rounds in which every contender has its turn, and the ratios within each round.
+"""Measuring: rounds in which every contender has its turn, the ratios within each round, and what they should be.
 
 A machine is fast in one second and slow in the next. Turns are short and taken in rounds, so that what is compared
 ran at nearly the same time; the median over many rounds leaves out those that another process disturbed.
@@ -14,17 +14,34 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Literal, NamedTuple
 
-from tests.benchmarks.contenders import Contender
+__all__ = [
+    "Call",
+    "Contender",
+    "Goal",
+    "Ratio",
+    "Section",
+    "Timings",
+    "Turn",
+    "ratio",
+    "scaled",
+    "time_calls",
+    "time_imports",
+    "time_turns",
+]
 
-__all__ = ["Ratio", "Timings", "ratio", "time_calls", "time_imports"]
+Call = Callable[[], object]
+Contender = Callable[[str], AbstractContextManager[Call]]
+"""For a call: takes the server's URL, and gives what makes one call, the connection kept open between calls."""
 
 Timings = dict[str, list[float]]
-"""For each contender, seconds of one call or import, round by round."""
+"""For each contender, seconds of one call, import or unit of work, round by round; bytes, where it is memory."""
 
-_TIMED_IMPORT = "import time; began = time.perf_counter(); {}; print(time.perf_counter() - began)"
+_TIMED_IMPORT = "import time; began = time.process_time(); {}; print(time.process_time() - began)"
+"""The processor's time, as files that were read before come from memory: no one else's work counts."""
 
 
 class Ratio(NamedTuple):
@@ -35,27 +52,66 @@ class Ratio(NamedTuple):
     most: float
 
 
+class Goal(NamedTuple):
+    """`contender` takes at most `at_most` times what `baseline` takes."""
+
+    contender: str
+    baseline: str
+    at_most: float
+
+
+class Turn(NamedTuple):
+    """What one contender does in a round: `calls` calls, each of which does `units` units of work."""
+
+    call: Call
+    calls: int = 1
+    units: int = 1
+
+
+class Section(NamedTuple):
+    """A part of the table: who was measured, against what, and who could not be, with the reason.
+
+    Each contender stands beside the baselines of its goals; one without a goal beside the first contender.
+    """
+
+    title: str
+    samples: Timings
+    goals: tuple[Goal, ...] = ()
+    unit: Literal["seconds", "bytes"] = "seconds"
+    absent: tuple[str, ...] = ()
+
+
+def scaled(count: int, scale: float) -> int:
+    """`count` times `scale`, 1 at least."""
+    return max(1, round(count * scale))
+
+
 def time_calls(contenders: Mapping[str, Contender], url: str, *, rounds: int, calls: int) -> Timings:
     """The mean of `calls` calls in a row, for each contender in each round."""
-    timings: Timings = {name: [] for name in contenders}
     with contextlib.ExitStack() as stack:
         ready = {name: stack.enter_context(contender(url)) for name, contender in contenders.items()}
-        for call in ready.values():
-            for _ in range(calls):
-                call()
-        # What was imported and opened is left out of every collection, and each turn begins with none due, so
-        # that nobody's garbage is collected in another's turn.
-        gc.freeze()
-        try:
-            for _ in range(rounds):
-                for name, call in ready.items():
-                    gc.collect()
-                    began = time.perf_counter()
-                    for _ in range(calls):
-                        call()
-                    timings[name].append((time.perf_counter() - began) / calls)
-        finally:
-            gc.unfreeze()
+        return time_turns({name: Turn(call, calls) for name, call in ready.items()}, rounds=rounds)
+
+
+def time_turns(turns: Mapping[str, Turn], *, rounds: int, clock: Callable[[], float] = time.perf_counter) -> Timings:
+    """The time of a unit of work, for each contender in each round; the first round only warms up."""
+    timings: Timings = {name: [] for name in turns}
+    for turn in turns.values():
+        for _ in range(turn.calls):
+            turn.call()
+    # What was imported and opened is left out of every collection, and each turn begins with none due, so that
+    # nobody's garbage is collected in another's turn.
+    gc.freeze()
+    try:
+        for _ in range(rounds):
+            for name, (call, calls, units) in turns.items():
+                gc.collect()
+                began = clock()
+                for _ in range(calls):
+                    call()
+                timings[name].append((clock() - began) / calls / units)
+    finally:
+        gc.unfreeze()
     return timings
 
 

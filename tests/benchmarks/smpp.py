@@ -1,28 +1,22 @@
-"""Submits a second over SMPP, on npm's SMSC in a process of its own: ours, smpplib's and npm's client, in rounds.
-
-Run it as `python -m tests.benchmarks.smpp`, after `npm ci` in tests/smpp/peers.
-"""
+"""Submits over SMPP, on npm's SMSC in a process of its own: ours, smpplib's and npm's client, in rounds."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import logging
-import statistics
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import wait
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import smpplib.client  # type: ignore[import-untyped]  # it has no annotations
 
 from mspace_legacy.smpp import Transmitter
-from tests.benchmarks.measure import Ratio, Timings, ratio
+from tests.benchmarks.measure import Goal, Section, Timings, scaled
 
-__all__ = ["GOALS", "WINDOWS", "measure"]
+__all__ = ["DELAY", "GOALS", "WINDOWS", "measure", "smpp"]
 
 PEERS = Path(__file__).parents[1] / "smpp" / "peers"
 PASSWORD = "letmein"
@@ -33,17 +27,6 @@ WINDOWS = (1, 10, 50)
 
 Run = Callable[[int], object]
 """Submits so many messages and waits for every answer."""
-
-
-class Goal(NamedTuple):
-    """`contender` submits at least `at_least` times as many messages a second as `baseline` does."""
-
-    contender: str
-    baseline: str
-    at_least: float
-
-
-GOALS = (Goal("submit, window 1", "smpplib, window 1", 1.0), Goal("send in a loop", "smpplib, window 1", 1.0))
 
 
 @contextlib.contextmanager
@@ -158,53 +141,29 @@ def measure(*, rounds: int, messages: int) -> tuple[Timings, Timings]:
     return prompt, delayed
 
 
-def main() -> None:
-    """Measure as the options say, and print a report."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.smpp", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="turns for each (%(default)s)")
-    parser.add_argument("--messages", type=int, default=400, help="messages in a turn (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    options = parser.parse_args()
+def smpp(scale: float) -> Section:
+    """The time of a message, at once and where each answer takes `DELAY`."""
+    if not (shutil.which("node") and (PEERS / "node_modules" / "smpp").is_dir()):
+        return Section("SMPP", {}, absent=("npm's smpp: needs node, and `npm ci` in tests/smpp/peers",))
+    rounds, messages = scaled(15, scale), scaled(400, scale)
+    before = logging.root.manager.disable
     logging.disable()
-    prompt, delayed = measure(rounds=options.rounds, messages=options.messages)
-    report = _report(prompt, delayed)
-    print(json.dumps(report, indent=2) if options.json else _text(report))
+    try:
+        prompt, delayed = measure(rounds=rounds, messages=messages)
+    finally:
+        logging.disable(before)
+    late = {f"{name}, answers late": took for name, took in delayed.items()}
+    ideal = {_ideal(window): [DELAY / window] * rounds for window in WINDOWS}
+    return Section(f"SMPP: a message ({rounds} rounds of {messages})", prompt | late | ideal, GOALS)
 
 
-def _report(prompt: Timings, delayed: Timings) -> dict[str, Any]:
-    goals = []
-    for goal in GOALS:
-        found = ratio(prompt, goal.baseline, goal.contender)
-        goals.append(_told(f"{goal.contender} / {goal.baseline}", found, goal.at_least))
-    for window in WINDOWS:
-        name = f"submit, window {window}"
-        ideal = [DELAY / window / seconds for seconds in delayed[name]]
-        found = Ratio(statistics.median(ideal), min(ideal), max(ideal))
-        goals.append(_told(f"{name} / window by delay", found, 0.9))
-    return {
-        "messages a second": {name: 1 / statistics.median(seconds) for name, seconds in prompt.items()},
-        f"with {DELAY:g} seconds of delay": {name: 1 / statistics.median(took) for name, took in delayed.items()},
-        "goals": goals,
-    }
+def _ideal(window: int) -> str:
+    return f"window {window} by the delay"
 
 
-def _told(name: str, found: Ratio, at_least: float) -> dict[str, Any]:
-    return {"goal": name, "at_least": at_least, "ratio": found._asdict(), "met": found.median >= at_least}
-
-
-def _text(report: dict[str, Any]) -> str:
-    lines = []
-    for title, rows in report.items():
-        if title != "goals":
-            lines += [title, *[f"  {name:24}{rate:10.0f}" for name, rate in rows.items()], ""]
-    lines.append(f"{'Goals':44}{'at least':>9}{'median':>9}{'min':>9}{'max':>9}")
-    lines += [
-        f"{goal['goal']:44}{goal['at_least']:9.2f}{goal['ratio']['median']:9.2f}{goal['ratio']['least']:9.2f}"
-        f"{goal['ratio']['most']:9.2f}  {'met' if goal['met'] else 'MISSED'}"
-        for goal in report["goals"]
-    ]
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    main()
+GOALS = (
+    Goal("submit, window 1", "smpplib, window 1", 1.0),
+    Goal("send in a loop", "smpplib, window 1", 1.0),
+    *(Goal(f"submit, window {window}", f"npm, window {window}", 1.0) for window in WINDOWS),
+    *(Goal(f"submit, window {window}, answers late", _ideal(window), 1 / 0.9) for window in WINDOWS),
+)

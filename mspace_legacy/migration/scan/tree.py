@@ -13,7 +13,7 @@ from pathspec import GitIgnoreSpec
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import redact
 
-__all__ = ["DEFAULT_MAX_SIZE", "Summary", "checked", "read", "shown", "walk"]
+__all__ = ["DEFAULT_MAX_SIZE", "TOKENS", "Summary", "checked", "read", "shown", "walk"]
 
 DEFAULT_MAX_SIZE = 2 * 1024 * 1024
 """Bytes. What is larger is data, or was put together by a machine."""
@@ -166,7 +166,7 @@ def _ignored(path: str, is_directory: bool, ignores: Sequence[_Ignore]) -> bool:
 
 # Reading
 
-_TOKENS = (
+TOKENS = (
     b"mspace", b"wr/sms", b"sendtext", b"subusers", b"resellerclient", b"subacctopup", b"login_text", b"senderid=",
     b"password=", b"apikey=",
 )  # fmt: skip
@@ -225,7 +225,7 @@ def _decode(data: bytes, summary: Summary) -> str | None:
         summary.binary += 1
         return None
     lowered = data.lower()
-    wanted = any(token in lowered for token in _TOKENS)
+    wanted = any(token in lowered for token in TOKENS)
     try:
         text = data.decode("utf-8") if wanted or not data.isascii() else ""
     except UnicodeDecodeError:

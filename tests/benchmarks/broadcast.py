@@ -1,0 +1,56 @@
+"""One text to 10,000 recipients: what each of them takes, in a broadcast and in a request each."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+
+import requests
+
+from mspace_legacy import Client
+from tests.benchmarks.measure import Goal, Section, Turn, scaled, time_turns
+from tests.benchmarks.server import another_process
+
+__all__ = ["ACCEPTED", "broadcast", "numbers"]
+
+ACCEPTED = '[{"messageId": "12345", "responseTime": "2018-06-25 11:12:19:793", "status": "successful"}]'
+"""The vendor's example of a reply, which shows one record, for however many recipients."""
+
+_TEXT = "Your parcel is at the shop until Friday."
+_MOST_SINGLY = 100
+"""Requests of one recipient each in a turn: they are all alike, and there are many turns."""
+
+_EACH = "requests.Session, one each"
+
+_GOALS = (
+    Goal("Client.send_text, one each", _EACH, 0.4),
+    Goal("Client.send_text, all at once", _EACH, 0.1),
+    Goal("Client.send_text, all at once, v2", _EACH, 0.1),
+)
+
+
+def numbers(count: int) -> list[str]:
+    """So many recipients, each another."""
+    return [f"0722{number:06}" for number in range(count)]
+
+
+def broadcast(scale: float) -> Section:
+    """The time by each recipient."""
+    recipients, rounds = numbers(scaled(10_000, scale)), scaled(30, scale)
+    singly = min(len(recipients), _MOST_SINGLY)
+    each = itertools.cycle(recipients)
+    with ExitStack() as stack:
+        url = stack.enter_context(another_process(ACCEPTED))
+        session = stack.enter_context(requests.Session())
+        legacy = stack.enter_context(Client.legacy(url, "bench", "s3cret"))
+        v2 = stack.enter_context(Client.v2("bench", "key", base_url=url))
+        path = f"{url}/mspaceservice/wr/sms/sendtext/username=bench/password=s3cret/senderid=MSPACE"
+        count = len(recipients)
+        turns = {
+            _EACH: Turn(lambda: session.get(f"{path}/recipient={next(each)}/message={_TEXT}").json(), singly),
+            "Client.send_text, one each": Turn(lambda: legacy.send_text("MSPACE", next(each), _TEXT), singly),
+            "Client.send_text, all at once": Turn(lambda: legacy.send_text("MSPACE", recipients, _TEXT), units=count),
+            "Client.send_text, all at once, v2": Turn(lambda: v2.send_text("MSPACE", recipients, _TEXT), units=count),
+        }
+        timings = time_turns(turns, rounds=rounds)
+    return Section(f"A broadcast to {count:,}, by each recipient ({rounds} rounds)", timings, _GOALS)
