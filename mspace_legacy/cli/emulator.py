@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 import webbrowser
+from collections.abc import Callable
 from contextlib import suppress
 from typing import get_args
 
@@ -91,6 +92,14 @@ __all__ = ["emulator"]
     default=0,
     help="That of the page. By default the system picks one.",
 )
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name, such as one of /etc/hosts, that programs call this machine by. May be given again. Names that no "
+    "page on the web can have, and the vendor's, need not be given.",
+)
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser, where there is one.")
 @click.option("--log", is_flag=True, help="Tell each call that is answered, on standard error.")
 @json_option
@@ -104,6 +113,7 @@ def emulator(
     delivery_delay: float,
     ussd: tuple[str, ...],
     phone_port: int,
+    allowed_hosts: tuple[str, ...],
     opens: bool,
     log: bool,
     as_json: bool,
@@ -123,9 +133,7 @@ def emulator(
             Smsc(ledger, on, emulator.journal, host=host, port=smpp_port) as smsc,
             serving_phone(emulator, codes, port=phone_port) as phone_url,
         ):
-            # Who opens the port to a network gives it what names they like.
-            guard = Guard(emulator, is_local_name if _is_loopback(host) else _any_name)
-            server = Server(guard, host=host, port=port)
+            server = Server(Guard(emulator, _own_names(host, allowed_hosts)), host=host, port=port)
             with stopped_by_signals(server):
                 _tell_addresses(ledger, server.url, smsc, phone_url, as_json=as_json)
                 if opens:
@@ -144,8 +152,10 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _any_name(name: str, port: int) -> bool:
-    return True
+def _own_names(host: str, allowed: tuple[str, ...]) -> Callable[[str, int], bool]:
+    """What the server goes by, for a guard. Who opens the port to a network gives it what names they like."""
+    names = {name.lower() for name in allowed}
+    return lambda name, port: not _is_loopback(host) or name in names or is_local_name(name, port)
 
 
 def _open(url: str) -> None:

@@ -18,8 +18,9 @@ __all__ = ["Guard", "is_local_name"]
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/?#@,\[\]]+)(?::([0-9]{1,5}))?")
 _FOREIGN = frozenset(("cross-site", "same-site"))
-_NEVER_PUBLIC = frozenset(("localhost", "test", "internal"))
-"""Ends of names that no public DNS has: RFC 6761, and ICANN's choice of 2024 for private use."""
+_NEVER_PUBLIC = frozenset(("localhost", "test", "internal", "local", "lan"))
+"""Ends of names that no public DNS has: RFC 6761 and 6762, ICANN's choice of 2024 for private use, and what routers
+call a home."""
 _VENDOR = "mspace.co.ke"
 
 
@@ -59,18 +60,22 @@ class Guard:
     def _problem(self, request: Request) -> str:
         """Why it is refused, without anything that came with it; empty where it is not."""
         host = header(request.headers, "host")
-        if host is None:
+        if not host:
+            # Of HTTP/1.0, or of a target without an authority: RFC 9110, section 7.2. A browser always names one.
             return "the header Host is missing" if self._needs_host else ""
         found = _HOST.fullmatch(host)
         if not found or not self._is_own_host(found[1].lower().rstrip("."), int(found[2] or 0)):
             return (
                 "it was asked for by a name that is not this server's, as a page would ask whose name was pointed "
-                "here. Use 127.0.0.1 or localhost"
+                "here. Use 127.0.0.1 or localhost, or tell the emulator the name: --allow-host"
             )
         origin = header(request.headers, "origin")
         if origin is not None and origin.lower() != f"http://{host.lower()}":
             return "it comes from a page of another origin"
-        if (header(request.headers, "sec-fetch-site") or "").lower() in _FOREIGN and not self._is_link(request):
+        site = header(request.headers, "sec-fetch-site")
+        if site is None and not _is_trustworthy(found[1].lower()) and _is_browser(request):
+            return "a browser asks by a name by which it does not say whose page asked. Use 127.0.0.1 or localhost"
+        if (site or "").lower() in _FOREIGN and not self._is_link(request):
             return "it comes from a page of another site"
         return ""
 
@@ -94,6 +99,27 @@ def is_local_name(name: str, port: int) -> bool:
         or name.endswith(f".{_VENDOR}")
         or _is_address(name.strip("[]"))
     )
+
+
+def _is_trustworthy(name: str) -> bool:
+    """Whether browsers take the name for this machine's own, and so send Sec-Fetch-Site to it without TLS.
+
+    Secure Contexts, section 3.1; 0.0.0.0 and addresses of IPv4 within IPv6 lead here too, and are none.
+    """
+    name = name.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return address.is_loopback and not getattr(address, "ipv4_mapped", None)
+
+
+def _is_browser(request: Request) -> bool:
+    """Whether it has what every browser sends; other programs may have the one, and hardly both."""
+    agent = header(request.headers, "user-agent") or ""
+    return "mozilla/" in agent.lower() and header(request.headers, "accept-language") is not None
 
 
 def _is_address(text: str) -> bool:

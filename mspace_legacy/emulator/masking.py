@@ -90,7 +90,7 @@ def _masked_pairs(text: str, *, is_path: bool) -> str:
             continue
         words = False
         if name in _SHOWN:
-            shown = name == "message" or not _names_a_secret(value)
+            shown = not _names_a_secret(value)
             made.append(f"{key}={value if shown else MASK}")
         elif name in _SECRET_NAMES or (shown and _is_a_name(key)):
             shown = False
@@ -139,7 +139,7 @@ def _masked_json(text: str) -> str:
                 key = key if not mark else ""
             made.append(token)
         elif colon:
-            made.append(token if key in _SHOWN else f'"{MASK}"')
+            made.append(token if key in _SHOWN and not _names_a_secret(token) else f'"{MASK}"')
             key, colon = "", False
         else:
             name = _json_text(token)
@@ -181,7 +181,7 @@ def _masked_xml(text: str) -> str:
             inside = ""
             made.append(f"<{MASK}>")
         else:
-            made.append(piece if inside in _SHOWN else MASK)
+            made.append(piece if inside in _SHOWN and not _names_a_secret(piece) else MASK)
     return "".join(made)
 
 
@@ -223,6 +223,8 @@ def masked_pdu(pdu: Pdu | ProtocolError | None, secrets: Iterable[Secret] = ()) 
         told = f"{octets[:start].hex(' ')} {MASK} {octets[end:].hex(' ')}"
     else:
         told = octets.hex(" ")
+    for secret in secrets:
+        told = told.replace(secret.reveal().encode().hex(" "), MASK)
     return f"{redact(_cut(chr(10).join(lines)), secrets)}\n\n{_cut(told)}"
 
 

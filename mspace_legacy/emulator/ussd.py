@@ -11,6 +11,7 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from mspace_legacy.errors import InvalidInput
+from mspace_legacy.secrets import MASK
 from mspace_legacy.tomlfile import load_toml
 from mspace_legacy.ussd.messages import Entries
 
@@ -46,6 +47,12 @@ class UssdCode:
         """A code as the command line takes it: `CODE=URL`, such as `*384#=http://127.0.0.1:5000/ussd`."""
         code, _, callback = text.partition("=")
         return cls(code.strip(), callback.strip())
+
+    @property
+    def shown(self) -> str:
+        """The callback as people may see it: its secret may stand in the query."""
+        url, mark, query = self.callback.partition("?")
+        return f"{url}{mark}{MASK if query else ''}"
 
     def takes(self, dialled: str) -> bool:
         """Whether what was dialled is this code, or begins with it, as `*384*1#` does with `*384#`."""

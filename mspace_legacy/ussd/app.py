@@ -45,6 +45,8 @@ class UssdApp:
         vendor does not document which; the screens are the same.
     :param limit: how long a text may be, in characters of the GSM 7-bit alphabet; see `fits`.
     :param sessions: where sessions are kept; in memory by default, which serves one process. See `SqliteSessions`.
+    :param shortcuts: take what a session begins with, as it is dialled in `*384*1*2#`, through the screens.
+        Off by default: a joined step that is delivered again when its session is forgotten looks the same.
     :param expiry: seconds after its last step in which a session goes on.
     :param longest_step: seconds that a screen may take. After that its process is taken for dead, and the session
         ends.
@@ -61,6 +63,7 @@ class UssdApp:
         entries: Entries = "joined",
         limit: int = DEFAULT_LIMIT,
         sessions: Sessions | None = None,
+        shortcuts: bool = False,
         expiry: float = 900.0,
         longest_step: float = 60.0,
         repeat_window: float = 2.0,
@@ -86,6 +89,7 @@ class UssdApp:
         self._steps = Steps(
             MemorySessions() if sessions is None else sessions,
             entries=entries,
+            shortcuts=shortcuts,
             expiry=expiry,
             longest_step=longest_step,
             repeat_window=repeat_window,
@@ -182,7 +186,7 @@ class UssdApp:
                 if not turn.enter(entry.strip()):
                     break
             return turn.played()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Played(self._failed, None, error)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
 import uuid
@@ -104,8 +105,10 @@ class Dialler:
             raise InvalidInput(f"entries: {entries!r} is neither 'joined' nor 'alone'")
         self._owned: Network | None = None
         if isinstance(target, str):
-            url = target
-            target = self._owned = Network(timeout=timeout, max_reply=_LARGEST_ANSWER)
+            url = _checked_url(target)
+            # A proxy knows another machine by the names that mean this one.
+            proxy = "" if _is_this_machine(url) else None
+            target = self._owned = Network(timeout=timeout, max_reply=_LARGEST_ANSWER, proxy=proxy)
         if isinstance(target, Transport):
             url = _checked_url(url)
         elif not (isinstance(target, Answers) or callable(target)):
@@ -244,6 +247,14 @@ class Dialler:
 def _post(url: str, body: bytes) -> Request:
     headers = {"Content-Type": "application/json", "Accept": "text/plain, */*;q=0.5"}
     return Request("POST", url, headers, body, operation="ussd")
+
+
+def _is_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _checked_url(url: str) -> str:

@@ -68,7 +68,7 @@ class Ask:
 
     That screen returns `Again("why")` for an entry that it does not take. Where `pattern` is given, a regular
     expression, an entry that does not match as a whole is answered with `wrong` before any screen sees it. After so
-    many `tries` the session ends; None is for no limit. With `back`, `0` and `00` lead back and home, and are no
+    many `tries` the session ends; None is for no limit. With `back`, `0` and `00` lead back and home, and are never
     entries. :raises InvalidInput: the pattern is none, or there is less than one try.
     """
 
@@ -92,7 +92,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """A title and a list of any length, cut into pages that fit: `98` turns to the next one, `0` back.
+    """A title and a list of any length, cut into pages that fit: `98` turns to the next one, `0` back, `00` is home.
 
     With `then` the items of a page are numbered from 1, and the one that was chosen is the entry of that screen: its
     key if `items` is a mapping of keys to labels, else the item itself. A label that does not fit a page is cut, and
@@ -103,6 +103,7 @@ class Pages:
     items: Sequence[str] | Mapping[str, str]
     then: Target | None = None
     back: bool = True
+    home: bool = True
 
     def __post_init__(self) -> None:
         _check_text("title", self.title)
@@ -158,6 +159,14 @@ class Frame:
             ways[_HOME] = self.words.home
         return ways
 
+    def move(self, entry: str, *, back: bool, home: bool) -> Move | None:
+        """Where a key for back or home leads, be it shown or not: `00` is known from elsewhere."""
+        if entry == _BACK and back and self.depth:
+            return Move("back")
+        if entry == _HOME and home and self.depth:
+            return Move("home")
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -195,7 +204,7 @@ class View:
         return cls(**{**state, "widget": _WIDGETS[kind](**shown)})
 
     def text(self, frame: Frame, above: str = "") -> str:
-        """What the handset shows, with `above` on top if there is room for it."""
+        """What the handset shows, with `above` on top, or in place of the title, if there is room for it."""
         match self.widget:
             case Menu(title, options):
                 keys = frame.ways(back=self.widget.back, home=self.widget.home)
@@ -205,8 +214,11 @@ class View:
                 lines = [prompt, *_numbered(frame.ways(back=self.widget.back, home=self.widget.back))]
             case Pages():
                 lines = _pages(self.widget, frame)[self.page][2]
-        text = "\n".join(lines)
-        return f"{above}\n{text}" if above and fits(f"{above}\n{text}", frame.limit) else text
+        for shown in ([above, *lines], [above, *lines[1:]]) if above else ():
+            text = "\n".join(shown)
+            if fits(text, frame.limit):
+                return text
+        return "\n".join(lines)
 
     def take(self, entry: str, frame: Frame) -> Move:
         """Where `entry` leads."""
@@ -215,18 +227,16 @@ class View:
                 chosen = next((key for key in options if key.casefold() == entry.casefold()), None)
                 if chosen is not None:
                     return Move("screen", str(options[chosen][1]))
-                ways = frame.ways(back=self.widget.back, home=self.widget.home)
-            case Ask(_, then, pattern, wrong):
-                ways = frame.ways(back=self.widget.back, home=self.widget.back)
-                if entry not in ways:
+                move = frame.move(entry, back=self.widget.back, home=self.widget.home)
+            case Ask(_, then, pattern, wrong, back=back):
+                if not (back and entry in (_BACK, _HOME)):
                     if pattern and not re.fullmatch(pattern, entry):
                         return self.again(wrong or frame.words.not_taken, frame)
                     return Move("screen", str(then or self.screen), entry)
+                move = frame.move(entry, back=True, home=True)
             case Pages():
-                return self._turn(self.widget, entry, frame)
-        if entry in ways:
-            return Move("back" if entry == _BACK else "home")
-        return self.again(frame.words.no_such_choice, frame)
+                move = self._turn(self.widget, entry, frame)
+        return move or self.again(frame.words.no_such_choice, frame)
 
     def again(self, above: str, frame: Frame) -> Move:
         """The same view once more, or the end if there were too many tries."""
@@ -236,18 +246,16 @@ class View:
             return Move("view", view=replace(self, tried=self.tried + 1), above=above)
         return Move("view", view=self, above=above)
 
-    def _turn(self, widget: Pages, entry: str, frame: Frame) -> Move:
+    def _turn(self, widget: Pages, entry: str, frame: Frame) -> Move | None:
         pages = _pages(widget, frame)
         if entry == _MORE and self.page + 1 < len(pages):
             return Move("view", view=replace(self, page=self.page + 1))
         if entry == _BACK and self.page:
             return Move("view", view=replace(self, page=self.page - 1))
-        if entry in frame.ways(back=widget.back, home=False):
-            return Move("back")
         start, count, _ = pages[self.page]
         if widget.then and entry in map(str, range(1, count + 1)):
             return Move("screen", str(widget.then), list(widget.items)[start + int(entry) - 1])
-        return self.again(frame.words.no_such_choice, frame)
+        return frame.move(entry, back=widget.back, home=widget.home)
 
 
 def _numbered(labels: Mapping[str, str]) -> list[str]:
@@ -257,12 +265,18 @@ def _numbered(labels: Mapping[str, str]) -> list[str]:
 def _pages(widget: Pages, frame: Frame) -> list[tuple[int, int, list[str]]]:
     """Of each page where it starts in the list, how many items it has, and its lines."""
     items = widget.items.values() if isinstance(widget.items, Mapping) else widget.items
-    labels = [UNSHOWABLE.sub(" ", item).replace("\n", " ") for item in items]
+    shown = (UNSHOWABLE.sub(" ", item).replace("\n", " ") for item in items)
+    # Each character takes one at least, so that no more of a label can be shown.
+    labels = [label if len(label) <= frame.limit else label[: frame.limit] + _CUT for label in shown]
     more = _numbered({_MORE: frame.words.more})
     pages: list[tuple[int, int, list[str]]] = []
     start = 0
     while not pages or start < len(labels):
-        back = _numbered({_BACK: frame.words.back} if pages else frame.ways(back=widget.back, home=False))
+        ways = frame.ways(back=widget.back, home=widget.home)
+        if pages:
+            # One page back; and many pages on, it is a long way home.
+            ways = {_BACK: frame.words.back, **({_HOME: frame.words.home} if widget.home and frame.depth else {})}
+        back = _numbered(ways)
 
         def lines(count: int, *foot: str, start: int = start) -> list[str]:
             shown = labels[start : start + count]

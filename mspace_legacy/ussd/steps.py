@@ -2,8 +2,8 @@
 
 The vendor's elements do not number the steps. So what tells one from another is:
 
-- Entries joined by `*` grow with each step: the whole string stands for the step, and a step that comes again,
-  however late, is given the answer that it was given before.
+- Entries joined by `*` grow with each step: the whole string stands for the step, and a step that comes again is
+  given the answer that it was given before, for as long as the session is kept.
 - With entries alone, "1" delivered twice and 1 entered twice look the same. A repeat is taken for the same step while
   that step is being answered; for `repeat_window` seconds after that, as a person has to be sent the next text, read
   it and enter something; and for as long as the session is remembered, if it had ended, as nothing can be entered
@@ -40,7 +40,7 @@ _MOST_DIALLED = 20
 _REMEMBERED = 50
 """Steps of a session whose answers are kept: more than a network's session has time for."""
 _REMEMBERED_AFTER = 3600.0
-"""Seconds after a session has expired in which its entries are still known for what they are."""
+"""Seconds after a session has expired in which its entries are still known for what they are, not for shortcuts."""
 _PAUSES = (0.005, 0.01, 0.02, 0.05)
 """Seconds between two looks at whether another one has answered."""
 
@@ -50,11 +50,11 @@ class Played(NamedTuple):
 
     answer: Answer
     state: dict[str, Any] | None
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
 
 
 Play = Callable[[UssdRequest, int, "dict[str, Any] | None", list[str]], Played]
-"""Takes a step: the request, its number, what was kept (None at the first one) and the entries; raises nothing.
+"""Takes a step: the request, its number, what was kept (None at the first one) and the entries; raises no Exception.
 
 At the first step the entries are what was dialled along with the code, later there is always one.
 """
@@ -93,6 +93,8 @@ class _Record:
 class Steps:
     """Takes each step once, whichever thread or process it is delivered to, and however often.
 
+    :param shortcuts: take what was dialled along with the code, as in `*384*1*2#`, for the first entries. Where it
+        is off, a session that is not known begins at its beginning, whatever entries it comes with.
     :param failed: the answer where nobody can know what a step did.
     """
 
@@ -101,6 +103,7 @@ class Steps:
         sessions: Sessions,
         *,
         entries: Entries,
+        shortcuts: bool,
         expiry: float,
         longest_step: float,
         repeat_window: float,
@@ -110,6 +113,7 @@ class Steps:
     ) -> None:
         self._sessions = sessions
         self._entries = entries
+        self._shortcuts = shortcuts
         self._expiry = expiry
         self._longest_step = longest_step
         self._repeat_window = repeat_window
@@ -133,12 +137,13 @@ class Steps:
             record = _Record.read(kept.text) if kept else None
             version = kept.version if kept else 0
             is_over = record is not None and not record.claim and abs(now - record.answered) > self._expiry
-            if is_over and said and self._entries == "joined":
+            if is_over and said and self._entries == "joined" and self._shortcuts:
                 # Taken for a beginning, every entry of the session would be entered again.
                 raise RequestError("SESSION_ID is that of a session that has expired")
             if record is None or is_over:
                 record = _Record(owner)
-                entries = _dialled_along(said) if self._entries == "joined" or said != request.entry else []
+                is_dialled = self._entries == "joined" or said != request.entry
+                entries = _dialled_along(said) if self._shortcuts and is_dialled else []
             elif record.owner != owner:
                 raise RequestError("SESSION_ID is that of another number's session")
             elif record.claim:
@@ -161,7 +166,13 @@ class Steps:
             claimed = replace(record, claim=step, until=now + self._longest_step)
             if self._save(request, claimed, version, now):
                 break
-        played = play(request, record.count + 1, record.state, entries)
+        try:
+            played = play(request, record.count + 1, record.state, entries)
+        except BaseException:
+            # Nobody can know what the screen had done, and nobody is to wait for the rest of it.
+            now = self._clock()
+            self._save(request, self._answered(record, step, Played(self._failed, None), now), version + 1, now)
+            raise
         now = self._clock()
         answered = replace(
             self._answered(record, step, played, now),
@@ -176,7 +187,7 @@ class Steps:
         return played
 
     def _save(self, request: UssdRequest, record: _Record, version: int, now: float) -> bool:
-        expires = now + self._expiry + _REMEMBERED_AFTER
+        expires = now + self._expiry + (_REMEMBERED_AFTER if self._shortcuts else 0.0)
         return self._sessions.save(request.session_id, record.text(), version=version, expires=expires, now=now)
 
     def _answered(self, record: _Record, step: str, played: Played, now: float) -> _Record:

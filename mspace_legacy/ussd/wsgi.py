@@ -104,7 +104,9 @@ def _shown(environ: WSGIEnvironment) -> Secret:
     if header is not None:
         return Secret(header)
     try:
-        keys = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20).get("key", [])
+        # A secret has no spaces, so that a plus is one, though it should have been encoded.
+        query = environ.get("QUERY_STRING", "").replace("+", "%2B")
+        keys = parse_qs(query, max_num_fields=20).get("key", [])
     except ValueError:
         keys = []
     return Secret(keys[0] if len(keys) == 1 else "")

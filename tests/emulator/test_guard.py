@@ -47,7 +47,7 @@ def asked(headers: dict[str, str], method: str = "GET", path: str = "/x", **sett
     [
         "127.0.0.1", LOCAL, "localhost", "LOCALHOST:8080", "localhost.", "app.localhost:8080", "[::1]:8080", "[::1]",
         "mspace", "emulator:8080", "10.1.2.3", "192.168.1.5:80", "api.mspace.co.ke", "mspace.co.ke:80",
-        "host.docker.internal:8080", "sms.test",
+        "host.docker.internal:8080", "sms.test", "emulator.default.svc.cluster.local:8080", "sms.lan", "",
     ],
 )  # fmt: skip
 def test_names_of_this_machine_are_let_in(host: str) -> None:
@@ -56,10 +56,25 @@ def test_names_of_this_machine_are_let_in(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
+    ["0.0.0.0:8080", "[::]:8080", "[::ffff:127.0.0.1]:8080", "api.mspace.co.ke:8080", "emulator:8080", "10.1.2.3"],
+)
+def test_a_browser_that_does_not_say_whose_page_asks_is_not_let_in(host: str) -> None:
+    agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/156", "Accept-Language": "en"}
+    assert asked({"Host": host, **agent}) == 403
+    # Programs have been seen to call themselves that.
+    assert asked({"Host": host, "User-Agent": "Mozilla/4.0 (compatible; MSIE 6.0)"}) == 200
+    # By these names browsers do say it, as they take them for this machine's own.
+    for own in ("127.0.0.1:8080", "[::1]:8080", "localhost", "app.localhost"):
+        assert asked({"Host": own, **agent}) == 200
+        assert asked({"Host": own, **agent, "Sec-Fetch-Site": "cross-site"}) == 403
+
+
+@pytest.mark.parametrize(
+    "host",
     [
         "evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "evil-mspace.co.ke",
-        "mspace.co.ke.evil.example", "evil.com.", "", " ", "127.0.0.1,evil.example", "evil.example@127.0.0.1",
-        "127.0.0.1:8080:evil", "127.0.0.1/evil", "[::1].evil.example", "127.0.0.1 evil", "evil.local",
+        "mspace.co.ke.evil.example", "evil.com.", " ", "127.0.0.1,evil.example", "evil.example@127.0.0.1",
+        "127.0.0.1:8080:evil", "127.0.0.1/evil", "[::1].evil.example", "127.0.0.1 evil", "evil.localdomain.example",
     ],
 )  # fmt: skip
 def test_other_names_are_not(host: str) -> None:

@@ -106,6 +106,42 @@ def test_an_entry_is_validated_and_asked_again(phone: Dialler) -> None:
     assert phone.enter("1").text == "Paid 500 at step 6"
 
 
+def test_the_keys_for_back_and_home_are_never_entries_of_a_question_that_has_them(phone: Dialler) -> None:
+    start = phone.dial().text
+    assert phone.enter("2").enter("00").text == start
+
+    app = UssdApp()
+
+    @app.start
+    def pin(session: Session, entry: str | None = None) -> Ask | End:
+        return End(f"PIN {entry}") if entry else Ask("PIN?", back=True, tries=None)
+
+    asked = Dialler(app).dial()
+    for key in ("0", "00"):
+        assert asked.enter(key).text == "That is not one of the choices.\nPIN?"
+    assert asked.enter("000").text == "PIN 000"
+
+
+def test_many_pages_on_it_is_one_key_home(phone: Dialler) -> None:
+    start = phone.dial().text
+    phone.enter("3").enter("98").enter("98")
+    assert phone.text.endswith("0. Back\n00. Home")
+    assert phone.enter("00").text == start
+
+
+def test_a_label_of_any_length_is_cut() -> None:
+    app = UssdApp()
+
+    @app.start
+    def home(session: Session) -> Pages:
+        return Pages("Who?", ["x" * 300_000, "y"], then="home")
+
+    text = Dialler(app).dial().text
+    assert text.startswith("Who?\n1. xxx")
+    assert "xx..\n" in text
+    assert fits(text)
+
+
 def test_tries_are_limited(phone: Dialler) -> None:
     phone.dial().enter("2").enter("abc").enter("5000")
     assert phone.enter("abc").text == "Too many attempts. Please dial again."
@@ -131,7 +167,7 @@ def test_a_long_list_has_pages_that_fit(phone: Dialler) -> None:
     while "98. More" in phone.text:
         seen.append(phone.enter("98").text)
     labels = [line.partition(". ")[2] for page in seen for line in page.splitlines()[1:]]
-    assert [label for label in labels if label not in ("More", "Back")] == list(TOWNS.values())
+    assert [label for label in labels if label not in ("More", "Back", "Home")] == list(TOWNS.values())
     assert all(fits(page) for page in seen)
     assert "98" in phone.text or phone.enter("98").text.startswith("That is not one")
     assert phone.enter("0").text == seen[-2]
@@ -195,7 +231,7 @@ def test_an_entry_may_hold_an_asterisk() -> None:
 
 
 def test_what_is_dialled_along_walks_through_the_screens() -> None:
-    phone = Dialler(shop()).dial("*384*2*70#", service_code="*384#")
+    phone = Dialler(shop(shortcuts=True)).dial("*384*2*70#", service_code="*384#")
     assert phone.text == "Pay 70?\n1. Yes\n0. Back\n00. Home"
     assert phone.enter("0").text == "Amount?\n0. Back"
     assert phone.enter("80").enter("1").text == "Paid 80 at step 4"
@@ -203,10 +239,14 @@ def test_what_is_dialled_along_walks_through_the_screens() -> None:
 
 def test_walking_ends_at_an_entry_that_is_not_taken() -> None:
     """Else what was meant for one screen would be entered in another."""
-    assert Dialler(shop()).dial("*384*9*1#", service_code="*384#").text.startswith("That is not one of the choices.")
-    phone = Dialler(shop()).dial("*384*2*5000*1#", service_code="*384#")
+    assert (
+        Dialler(shop(shortcuts=True))
+        .dial("*384*9*1#", service_code="*384#")
+        .text.startswith("That is not one of the choices.")
+    )
+    phone = Dialler(shop(shortcuts=True)).dial("*384*2*5000*1#", service_code="*384#")
     assert phone.text == "At most 1000.\nAmount?\n0. Back"
-    assert Dialler(shop()).dial("*384*1*1*1#", service_code="*384#").text.startswith("KES 5")
+    assert Dialler(shop(shortcuts=True)).dial("*384*1*1*1#", service_code="*384#").text.startswith("KES 5")
 
 
 @pytest.mark.parametrize("entries", BOTH)
@@ -214,7 +254,7 @@ def test_walking_ends_at_an_entry_that_is_not_taken() -> None:
     ("entry", "shown"), [("*384#", "Duka"), ("*384*2#", "Amount?"), ("*384*2*70#", "Pay 70?"), ("*999#", "Duka")]
 )
 def test_the_first_entry_may_be_the_whole_of_what_was_dialled(entries: Entries, entry: str, shown: str) -> None:
-    answer = shop(entries=entries).answer(UssdRequest("254722000000", "s1", "*384#", entry))
+    answer = shop(entries=entries, shortcuts=True).answer(UssdRequest("254722000000", "s1", "*384#", entry))
     assert answer.text.splitlines()[0 if shown != "Duka" or entry != "*999#" else -4] == shown
 
 
@@ -224,9 +264,17 @@ def test_a_first_entry_that_comes_alone_is_not_taken_for_a_choice() -> None:
     assert answer.text.startswith("Duka")
 
 
+def test_without_shortcuts_an_unknown_session_begins_at_its_beginning() -> None:
+    """Else a step that is delivered again when its session is forgotten would act again."""
+    app = shop()
+    request = UssdRequest("254722000000", "s1", "*384#", "2*70*1")
+    assert app.answer(request).text.startswith("Duka")
+    assert app.answer(UssdRequest("254722000000", "s1", "*384#", "2*70*1*2")).text.startswith("Amount?")
+
+
 def test_more_is_dialled_at_once_than_any_handset_could() -> None:
     with pytest.raises(RequestError, match="more than 20"):
-        shop().answer(UssdRequest("254722000000", "s1", "*384#", "1*" * 30))
+        shop(shortcuts=True).answer(UssdRequest("254722000000", "s1", "*384#", "1*" * 30))
 
 
 # Screens
@@ -297,14 +345,14 @@ def test_back_remembers_many_views_and_the_first_one_always() -> None:
     assert phone.text.startswith("First")
 
 
-def test_a_line_above_is_left_out_where_there_is_no_room() -> None:
+def test_a_line_above_takes_the_place_of_the_title_where_there_is_no_room() -> None:
     app = UssdApp(limit=40, words=Words(failed="Failed", too_often="Enough"))
 
     @app.start
     def full(session: Session) -> Menu:
         return Menu("a" * 30, {"1": ("Go", full)})
 
-    assert Dialler(app, limit=40).dial().enter("9").text == "a" * 30 + "\n1. Go"
+    assert Dialler(app, limit=40).dial().enter("9").text == "That is not one of the choices.\n1. Go"
 
 
 @given(
@@ -330,14 +378,14 @@ def test_pages_of_any_labels_fit_and_lose_none(labels: list[str], chosen: bool, 
     phone = Dialler(app, limit=limit).dial().enter("1")
     count = 0
     while True:
-        foot = [line for line in phone.text.split("\n") if line in ("98. More", "0. Back")]
+        foot = [line for line in phone.text.split("\n") if line in ("98. More", "0. Back", "00. Home")]
         count += len(phone.text.split("\n")) - 1 - len(foot)
         if foot[0] != "98. More":
             break
         phone.enter("98")
     assert count == len(labels)
     if chosen and labels:
-        last = phone.text.split("\n")[-2].partition(".")[0]
+        last = phone.text.split("\n")[-1 - len(foot)].partition(".")[0]
         assert phone.enter(last).text == f"={len(labels) - 1}"
 
 

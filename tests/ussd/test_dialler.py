@@ -242,3 +242,12 @@ def test_an_answer_that_never_came(server: ScriptedServer, refusing_port: int) -
         phone.dial()
     with Dialler(f"http://127.0.0.1:{refusing_port}/") as phone, pytest.raises(NotSent):
         phone.dial()
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_callback_on_this_machine_is_not_asked_through_a_proxy(
+    name: str, refusing_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refusing_port}")
+    with ScriptedServer(reply(b"CON x")) as server, Dialler(f"http://{name}:{server.port}/ussd") as phone:
+        assert phone.dial().text == "x"

@@ -232,7 +232,8 @@ def test_joined_entries_that_skip_a_step_are_one_entry(sessions: Sessions) -> No
 @pytest.mark.parametrize("entries", BOTH)
 def test_a_session_expires(entries: Entries, sessions: Sessions, clock: Clock) -> None:
     ran: list[str] = []
-    app = counter(ran, sessions=sessions, clock=clock, entries=entries, expiry=60)
+    shortcuts = entries == "joined"
+    app = counter(ran, sessions=sessions, clock=clock, entries=entries, expiry=60, shortcuts=shortcuts)
     app.respond(body())
     clock.now += 59
     assert app.respond(body("1")) == "CON 2 of step 2"
@@ -302,23 +303,57 @@ def test_a_claim_whose_process_died_ends_the_session_and_runs_nothing_again(
 ) -> None:
     ran: list[str] = []
     app = UssdApp(sessions=sessions, clock=clock, longest_step=10)
+    begun, over = threading.Event(), threading.Event()
 
     @app.start
     def start(session: Session, entry: str | None) -> Continue:
         ran.append(entry or "")
         if entry == "die":
-            raise SystemExit
+            begun.set()
+            over.wait(20)
         return Continue("x")
 
     app.respond(body())
-    with pytest.raises(SystemExit):
-        app.respond(body("die"))
+    dead = threading.Thread(target=app.respond, args=(body("die"),))
+    dead.start()
+    assert begun.wait(10)
     clock.now += passed
     assert app.respond(body("die")) == FAILED
     assert app.respond(body("die")) == FAILED
     assert app.respond(body("die*1")) == FAILED
     assert ran == ["", "die"]
     assert "never answered" in caplog.text
+    over.set()
+    dead.join()
+
+
+class Stop(BaseException):
+    """As gevent's Timeout, and KeyboardInterrupt, no Exception."""
+
+
+@pytest.mark.parametrize("error", [SystemExit("254722000000"), Stop("254722000000")])
+def test_whatever_ends_a_screen_ends_the_session_and_keeps_nobody_waiting(
+    error: BaseException, sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = UssdApp(sessions=sessions)
+    ran: list[str | None] = []
+
+    @app.start
+    def start(session: Session, entry: str | None) -> Continue:
+        ran.append(entry)
+        if entry:
+            raise error
+        return Continue("x")
+
+    app.respond(body())
+    if isinstance(error, SystemExit):
+        assert app.respond(body("1")) == FAILED
+    else:
+        with pytest.raises(Stop):
+            app.respond(body("1"))
+    assert app.respond(body("1")) == FAILED
+    assert ran == [None, "1"]
+    assert "254722000000" not in caplog.text
 
 
 def test_a_step_that_takes_too_long_is_answered_all_the_same(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.validate import validator
 
@@ -203,6 +203,14 @@ def test_the_secret_stands_in_the_query_or_in_a_header(
     assert KEY[:-1] not in caplog.text
     if status != 200:
         assert "without the secret" in caplog.text
+
+
+def test_a_secret_in_base64_may_stand_in_the_query_as_it_is() -> None:
+    key = "aB+c/dEf+g=="
+    with behind_waitress(UssdCallback(shop(), secret=key)) as url:
+        for target in (f"/?key={key}", f"/?key={quote(key, safe='')}"):
+            assert ask(url, "POST", target, BODY)[0].status == 200
+        assert ask(url, "POST", "/?key=aB%20c/dEf%20g==", BODY)[0].status == 403
 
 
 def test_a_stranger_is_told_nothing_else() -> None:

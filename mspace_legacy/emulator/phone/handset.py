@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from mspace_legacy.emulator.ussd import UssdCode, UssdCodes
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import redact
-from mspace_legacy.transport.network import Network
-from mspace_legacy.ussd.dialler import DEFAULT_TIMEOUT, Dialler
+from mspace_legacy.ussd.dialler import Dialler
 
 __all__ = ["Handsets"]
 
 _MOST_SESSIONS = 32
 _LONGEST_ENTRY = 200
-_LARGEST_ANSWER = 64 * 1024
-
-
-def _is_this_machine(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 @dataclass(slots=True)
 class _Handset:
     dialler: Dialler
     code: UssdCode
-    network: Network
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -57,21 +44,18 @@ class Handsets:
         """
         code = code.strip()
         registered = self._codes.find(code)
-        # A proxy knows another machine by the names that mean this one.
-        proxy = "" if _is_this_machine(registered.callback) else None
-        network = Network(timeout=DEFAULT_TIMEOUT, max_reply=_LARGEST_ANSWER, proxy=proxy)
+        dialler = Dialler(registered.callback, msisdn=msisdn, entries=registered.entry)
+        handset = _Handset(dialler, registered)
         try:
-            dialler = Dialler(network, msisdn=msisdn, entries=registered.entry, url=registered.callback)
-            handset = _Handset(dialler, registered, network)
             told = self._told(handset, lambda: dialler.dial(code, service_code=registered.code))
         except BaseException:
-            network.close()
+            dialler.close()
             raise
         with self._lock:
             self._open[dialler.session_id] = handset
             dropped = [self._open.popitem(last=False)[1] for _ in range(len(self._open) - _MOST_SESSIONS)]
         for other in dropped:
-            other.network.close()
+            other.dialler.close()
         return told
 
     def enter(self, session: str, text: str) -> dict[str, Any]:
@@ -94,7 +78,7 @@ class Handsets:
         with self._lock:
             handset = self._open.pop(session, None)
         if handset:
-            handset.network.close()
+            handset.dialler.close()
 
     def close(self) -> None:
         """Hang up everywhere."""
@@ -112,6 +96,8 @@ class Handsets:
                 if dialler.transcript is before:
                     raise
             step, is_open = dialler.transcript[-1], not dialler.ended
+        code = handset.code
+        body = step.request.decode().replace(code.callback, code.shown)
         return {
             "session": dialler.session_id,
             "open": is_open,
@@ -119,9 +105,7 @@ class Handsets:
             "text": step.answer.text if step.answer else "",
             "problem": redact(step.problem),
             "seconds": round(step.seconds, 4),
-            "request": redact(
-                f"POST {handset.code.callback}\nContent-Type: application/json\n\n{step.request.decode()}"
-            ),
+            "request": redact(f"POST {code.shown}\nContent-Type: application/json\n\n{body}"),
             "status": step.status,
             "reply": redact(step.raw.decode("utf-8", "replace")),
         }

@@ -14,6 +14,7 @@ const phone = {
   cursor: "",
   messages: new Map(), // by id
   conversations: new Map(), // by number
+  run: 0, // of the emulator, as often as the page saw another one
   oldest: null, // id of the oldest message of which all newer ones are here
   mayHaveOlder: false,
   chosen: null,
@@ -23,6 +24,7 @@ const phone = {
   topUps: [],
   kinds: {},
   session: null,
+  call: 0, // the exchange that the handset waits for
 };
 
 // Making elements
@@ -82,7 +84,8 @@ const arrange = (parent, items, key, create, update) => {
   const focused = document.activeElement;
   let place = parent.firstElementChild;
   for (const item of items) {
-    const name = String(key(item));
+    // Another run of the emulator gives the same numbers to other things.
+    const name = `${phone.run} ${key(item)}`;
     let element = there.get(name);
     if (element) {
       there.delete(name);
@@ -151,6 +154,10 @@ const take = (news) => {
   if (news.fresh) {
     learnKinds().catch(() => {});
     forgetMessages();
+    phone.run += 1;
+    phone.conversations.clear();
+    if (!(news.messages || []).some((message) => message.recipient === phone.chosen)) phone.chosen = null;
+    showExchange();
     phone.exchanges = [];
     phone.topUps = [];
     phone.mayHaveOlder = Boolean(news.older);
@@ -321,7 +328,7 @@ const showThread = () => {
   if (title.dataset.number !== String(phone.chosen)) {
     title.dataset.number = phone.chosen;
     at("bubbles").replaceChildren();
-    if (conversation) putText(title, conversation.number);
+    putText(title, conversation ? conversation.number : "No number chosen");
   }
   arrange(
     at("bubbles"),
@@ -631,18 +638,25 @@ const showStep = (step) => {
 };
 
 const busy = async (work) => {
+  // What was hung up on meanwhile has no say any more.
+  const call = (phone.call += 1);
   for (const id of ["dial", "send"]) at(id).disabled = true;
   at("screen").setAttribute("aria-busy", "true");
   at("ussd-problem").textContent = "";
   try {
-    showStep(await work());
+    const step = await work();
+    if (call !== phone.call) return;
+    showStep(step);
   } catch (error) {
+    if (call !== phone.call) return;
     at("ussd-problem").textContent = problemOf(error);
     if (phone.session === null) showScreen("idle", "Dial a code");
     setOpen(phone.session !== null);
   } finally {
-    at("dial").disabled = false;
-    at("screen").removeAttribute("aria-busy");
+    if (call === phone.call) {
+      at("dial").disabled = false;
+      at("screen").removeAttribute("aria-busy");
+    }
   }
   at(phone.session === null ? "code" : "entry").focus();
 };
@@ -660,6 +674,9 @@ const hangUp = async () => {
   if (phone.session === null) return;
   const session = phone.session;
   phone.session = null;
+  phone.call += 1;
+  at("dial").disabled = false;
+  at("screen").removeAttribute("aria-busy");
   setOpen(false);
   showScreen("idle", "Dial a code");
   at("code").focus();

@@ -13,6 +13,7 @@ from mspace_legacy.emulator.app import Emulator
 from mspace_legacy.emulator.journal import Exchange, Journal
 from mspace_legacy.emulator.ledger import StoredMessage
 from mspace_legacy.emulator.ussd import UssdCodes
+from mspace_legacy.secrets import redact
 
 __all__ = ["Cursor", "State"]
 
@@ -98,7 +99,7 @@ class State:
             news["top_ups"] = [asdict(top_up) for top_up in top_ups]
         exchanges = self._journal.after(cursor.exchange, min(_NEWEST, max(exchange - cursor.exchange, 0)))
         if exchanges:
-            news["exchanges"] = [_summary(exchange) for exchange in exchanges]
+            news["exchanges"] = [self._summary(exchange) for exchange in exchanges]
         accounts = self._accounts()
         digest = hashlib.blake2b(json.dumps(accounts).encode(), digest_size=8).hexdigest()
         if digest != cursor.accounts:
@@ -109,7 +110,9 @@ class State:
                 for number, fault in self._faults.on.items()
             ]
         if codes != cursor.codes:
-            news["codes"] = [asdict(code) for code in self._codes.registered]
+            news["codes"] = [
+                {"code": code.code, "callback": code.shown, "entry": code.entry} for code in self._codes.registered
+            ]
         told = Cursor(
             self._name,
             int(messages[-1].message_id) if messages else cursor.message,
@@ -150,6 +153,20 @@ class State:
         report = self._ledger.report(message, now)
         return {"id": int(message.message_id), "status": report.status, "state": report.description}
 
+    def _summary(self, exchange: Exchange) -> dict[str, Any]:
+        ids = exchange.message_ids
+        return {
+            "number": exchange.number,
+            "at": exchange.at,
+            "seconds": round(exchange.seconds, 4),
+            "protocol": exchange.protocol,
+            "title": exchange.title,
+            # A user name may be a password, where somebody took the one for the other.
+            "username": redact(exchange.username, self._ledger.secrets, by_name=False),
+            "outcome": exchange.outcome,
+            "messages": [ids.start, ids.stop] if ids else None,
+        }
+
     def _accounts(self) -> list[dict[str, Any]]:
         balances = self._ledger.balances()
         return [
@@ -166,17 +183,3 @@ class State:
             }
             for account in self._ledger.accounts
         ]
-
-
-def _summary(exchange: Exchange) -> dict[str, Any]:
-    ids = exchange.message_ids
-    return {
-        "number": exchange.number,
-        "at": exchange.at,
-        "seconds": round(exchange.seconds, 4),
-        "protocol": exchange.protocol,
-        "title": exchange.title,
-        "username": exchange.username,
-        "outcome": exchange.outcome,
-        "messages": [ids.start, ids.stop] if ids else None,
-    }

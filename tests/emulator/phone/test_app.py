@@ -14,6 +14,7 @@ import pytest
 
 from mspace_legacy.emulator import Account, Emulator, Ledger, UssdCode, UssdCodes
 from mspace_legacy.emulator.faults import FaultKind
+from mspace_legacy.emulator.journal import Journal
 from mspace_legacy.emulator.phone import Phone, serving_phone
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.models import DeliveryReports, ResellerClientTopUp, SendText, SubAccountTopUp
@@ -284,6 +285,17 @@ def test_a_request_is_shown_without_its_secret(phone: Phone, emulated: Emulator)
 # Faults
 
 
+def test_a_password_in_the_place_of_a_user_name_is_not_listed() -> None:
+    emulator = Emulator(journal=Journal())
+    phone = Phone(emulator)
+    emulator.handle(Request("GET", "http://h/mspaceservice/wr/sms/balance/username=demo-password/password=demo"))
+    told = get(phone, "/state")
+    assert [exchange["username"] for exchange in told["exchanges"]] == ["***"]
+    assert "demo-password" not in json.dumps(told)
+    phone.close()
+    emulator.close()
+
+
 def test_a_fault_is_turned_on_and_off(phone: Phone, emulated: Emulator) -> None:
     posted = {"operation": "sendtext", "kind": "delay", "argument": "0.5", "times": 3}
     number = json.loads(post(phone, "/faults", posted).body)["number"]
@@ -326,7 +338,7 @@ def test_the_page_has_words_for_each_kind_of_fault() -> None:
 
 def dialling(*script: Any) -> Iterator[tuple[ScriptedServer, Phone]]:
     with ScriptedServer(*script) as server:
-        codes = UssdCodes([UssdCode("*384#", f"{server.url}/ussd?key=1")])
+        codes = UssdCodes([UssdCode("*384#", f"{server.url}/ussd?key=canary")])
         emulator = Emulator()
         yield server, Phone(emulator, codes)
         emulator.close()
@@ -342,7 +354,9 @@ def test_a_menu_is_walked_to_its_end() -> None:
         assert (told["text"], told["open"], told["problem"], told["status"]) == ("One\n1. Two", True, "", 200)
         assert told["seconds"] >= 0
         assert told["reply"] == "CON One\n1. Two"
-        assert told["request"].startswith(f"POST {server.url}/ussd?key=1\n")
+        # The callback's secret stands in its query.
+        assert told["request"].startswith(f"POST {server.url}/ussd?***\n")
+        assert "canary" not in json.dumps([told, get(phone, "/state")])
         session = told["session"]
         for entry in ("1", "2"):
             told = json.loads(post(phone, "/ussd/enter", {"session": session, "text": entry}).body)

@@ -505,16 +505,25 @@ def look_for_barriers(page: Page) -> None:
 
 def test_it_says_that_the_emulator_has_gone_and_goes_on_when_it_is_back(browser: Chrome) -> None:
     emulator = Emulator()
+    emulator.faults.add("balance=delay:2")
     with serving_phone(emulator) as url:
         page = Page(browser, url)
         port = int(url.rstrip("/").rpartition(":")[2])
+        emulator.ledger.answer(SendText("demo", "MSPACE", ("0722000000",), "before that"))
+        page.sees("#bubbles .bubble", "before that")
     emulator.close()
     page.sees("#connection", "The emulator does not answer")
     again = Emulator()
+    # All of it has the numbers that the other one had given to other things.
+    again.faults.add("sendtext=truncate")
     with serving_phone(again, port=port):
         page.sees("#connection", "Live")
         again.ledger.answer(SendText("demo", "MSPACE", ("0722000000",), "after that"))
         page.sees("#bubbles .bubble", "after that")
+        shown = browser.execute_script("return document.body.textContent")
+        assert "before that" not in shown
+        assert "sendtext=truncate" in shown.replace(" ", "") or "truncate" in shown
+        assert "delay:2" not in shown
         assert page.is_the_same
     again.close()
 
