@@ -288,6 +288,8 @@ class OutcomeUnknown(MSpaceError):
     @property
     def advice(self) -> str:
         """What tells whether the service acted."""
+        if self.operation == "ussd":
+            return "the callback may have acted on this step: see what it did before dialling again"
         if self.operation == "sendtext":
             return (
                 "the message may have been sent: compare the balance with what it was, or read the "

@@ -24,8 +24,8 @@ MODULES = sorted(
 )
 FLOORS = {
     0: ("_version", "errors", "secrets", "models", "sms", "msisdn", "tomlfile"),
-    1: ("wire", "smpp.pdu", "smpp.text", "smpp.receipts", "smpp.session", "smpp.deliveries"),
-    2: ("transport", "emulator", "migration", "server"),
+    1: ("wire", "smpp.pdu", "smpp.text", "smpp.receipts", "smpp.session", "smpp.deliveries", "ussd.messages"),
+    2: ("transport", "emulator", "migration", "server", "ussd"),
     3: ("client", "jar", "cli", "testing", "smpp", "__main__"),
 }
 

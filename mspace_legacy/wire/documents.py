@@ -47,14 +47,16 @@ class Unreadable(Exception):
     """A body that is not what it should be. Never leaves the floor of the wire: a dialect says what it means."""
 
 
-def parse_json(text: str, *, unique: bool = False) -> Any:
+def parse_json(text: str, *, unique: bool = False, numbers_as_text: bool = False) -> Any:
     """The value of a JSON text; `Unreadable` for anything that is none, too deep, or a number too long.
 
     :param unique: refuse an object that has a key twice, where JSON leaves open which one counts.
+    :param numbers_as_text: give numbers as they are written, where they stand for a text of digits.
     """
+    hook = _unique_keys if unique else None
+    whole, broken = (str, str) if numbers_as_text else (_whole_number, None)
     try:
-        hook = _unique_keys if unique else None
-        return json.loads(text, parse_int=_whole_number, parse_constant=_refuse, object_pairs_hook=hook)
+        return json.loads(text, parse_int=whole, parse_float=broken, parse_constant=_refuse, object_pairs_hook=hook)
     except (ValueError, RecursionError) as error:
         reason = type(error).__name__
     raise Unreadable(f"not JSON ({reason})")
