@@ -51,6 +51,7 @@ from mspace_legacy.smpp import pdu as smpp
 from mspace_legacy.smpp.receipts import id_key, id_matches, id_spellings, read_receipt
 from mspace_legacy.smpp.text import read_part, reassemble, write_text
 from mspace_legacy.testing.cassettes import recorder
+from mspace_legacy.ussd.messages import fits, read_answer, read_request, write_answer, write_request
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.addresses import service_url
 from mspace_legacy.wire.dialect import Incoming, malformed, wire_text
@@ -527,6 +528,37 @@ def receipts(data: bytes) -> None:
         if id_key(message_id):
             assert id_matches(message_id, message_id)
             assert id_spellings(message_id)[0] == id_key(message_id)
+
+
+# USSD
+
+
+@_target(
+    [
+        b'0{"MSISDN": "254722123456", "SESSION_ID": "1", "SERVICE_CODE": "*123#", "USSD_STRING": "1*2"}',
+        b'1{"mssdn": 772123456, "session_id": 7, "user_data": "", "USSD_STRING": null, "callback_url": "http://h"}',
+    ],
+    words.USSD,
+)
+def ussd_requests(data: bytes) -> None:
+    """A step that is read is written and read the same, and its entry and number are not printed."""
+    (country,), body = _choose(data, ("KE", "UG"))
+    for form in (body, _text(body)):
+        request = _attempt(lambda: read_request(form, country=country), RequestError)  # noqa: B023
+        if request is not None:
+            assert read_request(write_request(request), country=country) == request
+            assert request.msisdn not in repr(request)
+            repr(request).encode()
+
+
+@_target([b"CON Menu\n1. Balance", b"END Thank you", "CON é😀".encode()], words.USSD)
+def ussd_answers(data: bytes) -> None:
+    """An answer that is read fits, and is written and read the same."""
+    text = _text(data)
+    answer = _attempt(lambda: read_answer(text), ReplyError)
+    if answer is not None:
+        assert fits(answer.text)
+        assert read_answer(write_answer(answer)) == answer
 
 
 # Texts of settings

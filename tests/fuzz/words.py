@@ -22,6 +22,7 @@ __all__ = [
     "SETTINGS",
     "TOML",
     "URL",
+    "USSD",
     "VERIFIER",
 ]
 
@@ -56,6 +57,11 @@ PDU = (
 PART = (b"\x05\x00\x03", b"\x06\x08\x04", b"\x24\x01\x01", b"\x1b", b"\xd8\x00", b"\xff")
 RECEIPT = (
     b"id:", b"sub:", b"stat:", b"submit date:", b"done date:", b"err:", b"text:", b"DELIVRD", b"9999999999", b"\0",
+)
+USSD = (
+    b'"MSISDN": ', b'"MSSDN": ', b'"SESSION_ID": ', b'"SERVICE_CODE": ', b'"USSD_STRING": ', b'"USER_DATA": ',
+    b'"CALLBACK_URL": ', b"CON ", b"END ", b"*", b"254722123456", b"0722123456", b"1e9", b"\xc3\xaf", b'"m\xc5\xbf',
+    *DOCUMENT,
 )
 ROUTE = (b"canary:", b"legacy", b"shadow", b"verify", b"v2", b"=", b",", b"*", *_OPERATIONS)
 _ARABIC_FIVE = b"\xd9\xa5"
