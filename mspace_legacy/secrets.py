@@ -21,6 +21,10 @@ _SHORTEST_KNOWN = 4
 """A known secret shorter than this is masked where it stands by its key only: masking every `a` of a text
 would hide nothing and spoil the text."""
 
+_LONGEST_SPELT = 500
+"""Characters. Of a longer one only the usual spellings are masked: a pattern for each of its characters would take
+minutes to make, and whoever sends a request chooses how long its password is."""
+
 _NAME = r"(?:password|apikey)"
 _KEY = r"(?:senderid|recipient|message|clientname|subaccname|noofsms|username|messageid)"
 _MASKED = rf"\g<1>{MASK}"
@@ -123,7 +127,10 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
     """
     known = {secret.reveal() for secret in secrets}
     for value in sorted(known, key=len, reverse=True):
-        if len(value) >= _SHORTEST_KNOWN:
+        if len(value) > _LONGEST_SPELT:
+            for spelling in spellings(value):
+                text = text.replace(spelling, MASK)
+        elif len(value) >= _SHORTEST_KNOWN:
             text = _any_spelling(value).sub(MASK, text)
     for mask in _BY_NAME:
         text = mask(text)
