@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
+import httpx
 import pytest
 
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger, load_accounts
@@ -20,6 +23,8 @@ from mspace_legacy.migration import AccountStore, Settings, load_settings
 from mspace_legacy.migration.scan import RULES, Rule
 from mspace_legacy.secrets import Secret
 from mspace_legacy.server import Server
+from mspace_legacy.ussd import Dialler
+from mspace_legacy.ussd.dialler import Respond
 from tests.migration.stores import write_demo_store
 
 pytest_plugins = ["pytester"]
@@ -61,8 +66,63 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_python_blocks_run(page: str, block: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     write_demo_store(tmp_path)
+    write_duka(tmp_path, monkeypatch)
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(block, page, "exec"), names)  # noqa: S102  # our own documentation
+
+
+def write_duka(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's USSD application, as the module that its other blocks import."""
+    (block,) = (block for block in blocks("README.md", "python") if block.startswith("# duka.py"))
+    (directory / "duka.py").write_text(block, "utf-8")
+    monkeypatch.syspath_prepend(directory)
+    monkeypatch.delitem(sys.modules, "duka", raising=False)
+
+
+def posted_by_flask(names: dict[str, Any]) -> Respond:
+    client = names["app"].test_client()
+    return lambda body: str(client.post("/ussd", data=body, content_type="application/json").text)
+
+
+def posted_by_fastapi(names: dict[str, Any]) -> Respond:
+    async def post(body: bytes) -> str:
+        transport = httpx.ASGITransport(names["app"])
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
+            return (await client.post("/ussd", content=body)).text
+
+    return lambda body: asyncio.run(post(body))
+
+
+def posted_by_django(names: dict[str, Any]) -> Respond:
+    import django  # type: ignore[import-untyped]  # it has no types of its own
+    from django.conf import settings  # type: ignore[import-untyped]  # as above
+    from django.test import Client  # type: ignore[import-untyped]  # as above
+
+    urls = ModuleType("readme_urls")
+    vars(urls).update(urlpatterns=names["urlpatterns"])
+    sys.modules["readme_urls"] = urls
+    if not settings.configured:
+        settings.configure(ROOT_URLCONF="readme_urls", ALLOWED_HOSTS=["*"], SECRET_KEY="any")
+        django.setup()
+    client = Client(enforce_csrf_checks=True)
+    return lambda body: client.post("/ussd", body, content_type="application/json").content.decode()
+
+
+@pytest.mark.parametrize("posted_by", [posted_by_flask, posted_by_fastapi, posted_by_django])
+def test_the_frameworks_in_the_readme_serve_the_application(
+    posted_by: Callable[[dict[str, Any]], Respond], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever comes: a session, and then bytes that are none."""
+    write_duka(tmp_path, monkeypatch)
+    framework = posted_by.__name__.removeprefix("posted_by_")
+    (block,) = (block for block in blocks("README.md", "python") if block.startswith(f"from {framework}"))
+    names: dict[str, Any] = {"__name__": framework}
+    exec(compile(block, "README.md", "exec"), names)  # noqa: S102  # our own documentation
+    respond = posted_by(names)
+    phone = Dialler(respond).dial("*384#").enter("2").enter("x").enter("500").enter("1")
+    assert phone.text == "Paid KES 500"
+    assert phone.repeat().text == "Paid KES 500"
+    assert respond(b"\xff").startswith("END Sorry")
 
 
 @pytest.mark.usefixtures("service")

@@ -89,6 +89,7 @@ def test_every_public_name_is_there_and_documented(module: str) -> None:
 def test_importing_the_package_imports_nothing_but_its_three_libraries() -> None:
     code = "import sys; before = set(sys.modules); import mspace_legacy; print(*sorted(set(sys.modules) - before))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not [name for name in printed.split() if name.startswith(("mspace_legacy.smpp", "mspace_legacy.ussd"))]
     tops = {name.partition(".")[0] for name in printed.split()}
     outside = tops - set(sys.stdlib_module_names) - {"mspace_legacy"}
     # What urllib3 brings along where it is installed, and what interpreters name differently.

@@ -5,9 +5,10 @@ A command is a function that click has wrapped; it returns its exit code, and ra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from mspace_legacy._version import __version__
 from mspace_legacy.cli import DONE, FAILED, INTERRUPTED, OUTCOME_UNKNOWN, WRONG_USAGE, output
 from mspace_legacy.errors import InvalidInput, MSpaceError, OutcomeUnknown
 
-__all__ = ["COMMANDS", "group", "run"]
+__all__ = ["COMMANDS", "group", "run", "tell"]
 
 PROGRAM = "mspace-legacy"
 
@@ -34,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "parity": "parity",
     "scan": "scan",
     "smpp": "smpp",
+    "ussd": "ussd",
 }
 """The module below `mspace_legacy.cli` that holds each command, under the command's name."""
 
@@ -47,7 +49,7 @@ Exit codes:
   130  interrupted; whether the service may have acted is said
 
 With --json, standard output holds one JSON document and nothing else. After an error it has a member "error", with
-"kind", "message", "outcome_unknown", "advice" and "exit_code"; what a send did by then stands beside it.
+"kind", "message", "outcome_unknown", "advice" and "exit_code"; what was done by then stands beside it.
 """
 
 _CONTEXT = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
@@ -89,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = group.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except MSpaceError as error:
-        return _tell(error, as_json)
+        return tell(error, as_json)
     except click.ClickException as error:
         return _tell_usage(error, as_json)
     except click.Abort:
@@ -103,7 +105,11 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else DONE
 
 
-def _tell(error: MSpaceError, as_json: bool) -> int:
+def tell(error: MSpaceError, as_json: bool, *, beside: Mapping[str, Any] | None = None) -> int:
+    """Tell an error, and give the exit code.
+
+    :param beside: what was done by then, which stands beside the error in the document for programs.
+    """
     unknown = isinstance(error, OutcomeUnknown) or bool(error.result and error.result.unknown)
     if isinstance(error, output.Interrupted):
         code = INTERRUPTED
@@ -120,6 +126,7 @@ def _tell(error: MSpaceError, as_json: bool) -> int:
         outcome_unknown=unknown,
         advice=error.advice if isinstance(error, OutcomeUnknown) else "",
         result=error.result,
+        beside=beside,
     )
     return code
 

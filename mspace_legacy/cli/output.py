@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import TextIOWrapper
 from typing import Any
 
@@ -168,10 +168,12 @@ def show_error(
     outcome_unknown: bool = False,
     advice: str = "",
     result: SendResult | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> None:
     """An error: a line or two on standard error, or, for programs, the document on standard output.
 
     :param result: what a send had done by then, which is told too.
+    :param beside: what else stands in the document.
     """
     if as_json:
         error = {
@@ -181,7 +183,7 @@ def show_error(
             "advice": advice,
             "exit_code": code,
         }
-        show_json({"error": error, **(result_document(result) if result else {})})
+        show_json({"error": error, **(result_document(result) if result else {}), **(beside or {})})
         return
     if result:
         show_result(result)

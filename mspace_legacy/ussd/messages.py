@@ -20,6 +20,7 @@ from mspace_legacy.wire.documents import Unreadable, parse_json
 __all__ = [
     "DEFAULT_LIMIT",
     "LARGEST_BODY",
+    "UNSHOWABLE",
     "Answer",
     "Continue",
     "End",
@@ -45,7 +46,7 @@ Entries = Literal["joined", "alone"]
 _LONGEST_ID = 256
 _NUMBER = re.compile("[1-9][0-9]{7,14}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_UNSHOWABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+UNSHOWABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """Every control character but the newline, which a menu needs; and what is no character."""
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -165,7 +166,7 @@ def check_text(text: str, limit: int = DEFAULT_LIMIT) -> None:
         raise InvalidInput(f"limit: {limit} is less than 1")
     if not text.strip():
         raise InvalidInput("text: is empty; a handset has nothing to show")
-    if wrong := _UNSHOWABLE.search(text):
+    if wrong := UNSHOWABLE.search(text):
         raise InvalidInput(
             f"text: character {wrong.start() + 1} is U+{ord(wrong[0]):04X}; neither lone surrogates nor control "
             "characters can be shown, but for the newline"

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from xml.etree.ElementTree import Element
@@ -51,13 +52,14 @@ from mspace_legacy.smpp import pdu as smpp
 from mspace_legacy.smpp.receipts import id_key, id_matches, id_spellings, read_receipt
 from mspace_legacy.smpp.text import read_part, reassemble, write_text
 from mspace_legacy.testing.cassettes import recorder
-from mspace_legacy.ussd.messages import fits, read_answer, read_request, write_answer, write_request
+from mspace_legacy.ussd.messages import UssdRequest, fits, read_answer, read_request, write_answer, write_request
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.addresses import service_url
 from mspace_legacy.wire.dialect import Incoming, malformed, wire_text
 from mspace_legacy.wire.documents import Form, Unreadable, accepted_form, parse_json, parse_xml
 from mspace_legacy.wire.http import Request, Response
 from tests.fuzz import words
+from tests.ussd.test_app import shop
 from tests.wire.strategies import CALLS, KNOWN_BODIES
 
 __all__ = ["TARGETS", "Target"]
@@ -561,6 +563,50 @@ def ussd_answers(data: bytes) -> None:
         assert read_answer(write_answer(answer)) == answer
 
 
+class _Heard(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@cache
+def _heard() -> _Heard:
+    heard = _Heard()
+    for name in ("mspace_legacy", "waitress"):
+        logging.getLogger(name).addHandler(heard)
+    return heard
+
+
+def _step(entry: str) -> bytes:
+    return write_request(UssdRequest("254722123456", "1", "*1#", entry))
+
+
+@_target(
+    [
+        b"00\n2\n2*50\n2*50*1\n2*50*1",
+        b"10\n2\n5000\n0\n3\n98\n98\n1",
+        b'01{"MSISDN": "0722123456", "SESSION_ID": "1"}\n{"MSISDN": "0733123456", "SESSION_ID": "1"}',
+    ],
+    words.USSD,
+)
+def ussd_steps(data: bytes) -> None:
+    """Whatever a step holds, its answer can be shown, and nothing breaks; one that comes again is answered alike."""
+    (entries, whole), rest = _choose(data, ("joined", "alone"), (False, True))
+    app = shop(entries=entries, repeat_window=0, clock=count(0, 10).__next__)
+    heard = _heard()
+    heard.records.clear()
+    for line in rest.split(b"\n"):
+        body = line if whole else _attempt(lambda: _step(_text(line)), InvalidInput) or b""  # noqa: B023
+        answer = app.respond(body)
+        assert fits(read_answer(answer).text)
+        if entries == "joined":
+            assert app.respond(body) == answer
+    assert not heard.records, [record.getMessage() for record in heard.records]
+
+
 # Texts of settings
 
 
@@ -839,23 +885,9 @@ def scanned(data: bytes) -> None:
 # The server
 
 
-class _Heard(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-
 @cache
-def _server(liberal: bool) -> tuple[Server, _Heard]:
-    heard = _Heard()
-    for name in ("mspace_legacy", "waitress"):
-        logging.getLogger(name).addHandler(heard)
-    server = Server(Emulator(), threads=1, liberal=liberal)
-    server.__enter__()
-    return server, heard
+def _server(liberal: bool) -> Server:
+    return Server(Emulator(), threads=1, liberal=liberal).__enter__()
 
 
 def _exchanges() -> list[bytes]:
@@ -882,7 +914,7 @@ def _exchanges() -> list[bytes]:
 def http_requests(data: bytes) -> None:
     """Whatever comes over a connection, there is a reply or a close, and nothing breaks in the server."""
     (liberal,), octets = _choose(data, (False, True))
-    server, heard = _server(liberal)
+    server, heard = _server(liberal), _heard()
     heard.records.clear()
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         try:

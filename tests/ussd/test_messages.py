@@ -154,7 +154,7 @@ def test_any_bytes_give_a_request_or_our_error(given: bytes | str) -> None:
         assert isinstance(read_request(given), UssdRequest)
 
 
-values = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists)
+values = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=3)
 
 
 @given(st.dictionaries(st.sampled_from([*FIRST, "USER_DATA", "MSSDN", "msisdn"]), values))
