@@ -548,7 +548,9 @@ def ussd_requests(data: bytes) -> None:
     for form in (body, _text(body)):
         request = _attempt(lambda: read_request(form, country=country), RequestError)  # noqa: B023
         if request is not None:
-            assert read_request(write_request(request), country=country) == request
+            # A shorter one, of another country, is not known for one without its plus.
+            if len(request.msisdn) > 10:
+                assert read_request(write_request(request), country=country) == request
             assert request.msisdn not in repr(request)
             repr(request).encode()
 
