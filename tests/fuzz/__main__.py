@@ -1,4 +1,4 @@
-"""The long run: `python -m tests.fuzz [TARGET...] [--seconds N] [--seed N]`.
+"""The long run: `python -m tests.fuzz [TARGET...] [--seconds N] [--seed N] [--jobs N]`.
 
 Each target is fuzzed in turn, guided by the coverage of this package's code. What was found is made as small as can
 be, and written to `tests/fuzz/corpus/<target>/`, where a test replays it from then on: name it by what was wrong.
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.fuzz.targets import CORPUS, ROOT, TARGETS, Target
@@ -40,7 +41,12 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.corpus or Path(scratch)
-        found = sum(_run(TARGETS[name], asked.seconds, asked.seed, folder) for name in asked.targets or TARGETS)
+
+        def run(name: str) -> int:
+            return _run(TARGETS[name], asked.seconds, asked.seed, folder)
+
+        with ThreadPoolExecutor(asked.jobs) as jobs:
+            found = sum(jobs.map(run, asked.targets or TARGETS))
     print(f"{found} found, by seed {asked.seed}")
     return min(found, 1)
 
@@ -50,6 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="one of --list; all of them by default")
     parser.add_argument("--seconds", type=float, default=60, help="for each target (default: 60)")
     parser.add_argument("--seed", type=int, default=random.randrange(1, 1 << 31), help="default: another each time")  # noqa: S311
+    parser.add_argument("--jobs", type=int, default=1, help="targets at once (default: 1)")
     parser.add_argument("--corpus", type=Path, help="a folder that keeps what raised the coverage for the next run")
     parser.add_argument("--list", action="store_true", help="print the targets")
     asked = parser.parse_args()
@@ -83,13 +90,17 @@ def _run(target: Target, seconds: float, seed: int, folder: Path) -> int:
         "-verbosity=1",
     ]
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.worker", target.name, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
+    # libFuzzer ends its process at once, so that what it leaves behind is taken away here.
+    memory = "/dev/shm"  # noqa: S108  # a directory of a random name in it
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as files:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.fuzz.worker", target.name, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": files},
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
     told = done.stdout + done.stderr
     executions = re.search(r"stat::number_of_executed_units: (\d+)", told)
     count = int(executions[1]) if executions else 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import json
 import logging
-import os
 import shutil
 import socket
 import tempfile
@@ -721,9 +720,8 @@ def verifiers(data: bytes) -> None:
 
 @cache
 def _folder() -> Path:
-    """One for the whole process, in memory where there is such: a fuzzer writes it thousands of times a second."""
-    memory = "/dev/shm"  # noqa: S108  # a directory of a random name in it
-    folder = tempfile.mkdtemp(prefix="fuzz", dir=memory if os.access(memory, os.W_OK) else None)
+    """One for the whole process: a fuzzer writes to it thousands of times a second."""
+    folder = tempfile.mkdtemp(prefix="fuzz")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
 
