@@ -9,7 +9,7 @@ import html.entities
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, SupportsIndex
 from urllib.parse import quote, quote_plus
 
@@ -21,22 +21,54 @@ _SHORTEST_KNOWN = 4
 """A known secret shorter than this is masked where it stands by its key only: masking every `a` of a text
 would hide nothing and spoil the text."""
 
+_LONGEST_SPELT = 500
+"""Characters. Of a longer one only the usual spellings are masked: a pattern for each of its characters would take
+minutes to make, and whoever sends a request chooses how long its password is."""
+
 _NAME = r"(?:password|apikey)"
 _KEY = r"(?:senderid|recipient|message|clientname|subaccname|noofsms|username|messageid)"
-_BY_NAME = tuple(
-    re.compile(pattern, re.IGNORECASE | re.DOTALL)
-    for pattern in (
-        # In quotes: a JSON member, a keyword argument, a pair of a Python repr. A backslash keeps a quote within.
-        rf"""({_NAME}["']?\s*[:,=]\s*b?(["']))(?:\\.|(?!\2).)*""",
-        # A path segment. A value that was not encoded may hold slashes, so it ends at the next key that is known.
-        rf"({_NAME}=)(?![\"'])(?:[^\s\"<>]*?(?=/{_KEY}=)|[^\s\"'<>]*)",
-        # The same within another URL, encoded once more.
-        rf"({_NAME}%3D)(?:[^\s\"<>]*?(?=%2F{_KEY}%3D)|[^\s\"'<>]*)",
-        # A header.
-        rf"({_NAME}\s*:\s*)[^\s\"',}}\]]+",
-        # An XML element, with attributes and a prefix, as text or as CDATA.
-        rf"(<(?:[\w.-]+:)?{_NAME}(?:\s[^<>]*)?>)(?:<!\[CDATA\[.*?\]\]>|[^<])*",
-    )
+_MASKED = rf"\g<1>{MASK}"
+
+
+def _masking(pattern: str) -> Callable[[str], str]:
+    """Masks what comes after the first group."""
+    return functools.partial(re.compile(pattern, re.IGNORECASE | re.DOTALL).sub, _MASKED)
+
+
+class _Segments:
+    """Masks path segments. A value that was not encoded may hold slashes, so it ends at the next key that is known.
+
+    Where no key comes, it ends at a quote. Whether one comes is looked for once in a run of a URL's characters: to
+    look behind each name takes time that grows with the square of the text.
+    """
+
+    def __init__(self, name: str, slash: str, equals: str) -> None:
+        key = rf"{slash}{_KEY}{equals}"
+        self._key = re.compile(key, re.IGNORECASE)
+        self._run = re.compile(rf"{_NAME}{equals}[^\s\"<>]*\"?", re.IGNORECASE)
+        self._up_to_a_key = _masking(rf"({name}).*?(?={key})")
+        self._to_the_end = _masking(rf"({name})[^\"']*")
+
+    def __call__(self, text: str) -> str:
+        return self._run.sub(self._masked, text)
+
+    def _masked(self, found: re.Match[str]) -> str:
+        run = found[0]
+        end = max((key.end() for key in self._key.finditer(run)), default=0)
+        return self._up_to_a_key(run[:end]) + self._to_the_end(run[end:])
+
+
+_BY_NAME: tuple[Callable[[str], str], ...] = (
+    # In quotes: a JSON member, a keyword argument, a pair of a Python repr. A backslash keeps a quote within.
+    _masking(rf"""({_NAME}["']?\s*[:,=]\s*b?(["']))(?:\\.|(?!\2).)*"""),
+    # A path segment. What is in quotes was masked just before.
+    _Segments(rf"{_NAME}=(?![\"'])", "/", "="),
+    # The same within another URL, encoded once more.
+    _Segments(rf"{_NAME}%3D", "%2F", "%3D"),
+    # A header.
+    _masking(rf"({_NAME}\s*:\s*)[^\s\"',}}\]]+"),
+    # An XML element, with attributes and a prefix, as text or as CDATA, which may have been cut short.
+    _masking(rf"(<(?:[\w.-]+:)?{_NAME}(?:\s[^<>]*)?>)(?:<!\[CDATA\[.*?(?:\]\]>|\Z)|[^<])*"),
 )
 
 
@@ -97,10 +129,13 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
     """
     known = {secret.reveal() for secret in secrets}
     for value in sorted(known, key=len, reverse=True):
-        if len(value) >= _SHORTEST_KNOWN:
+        if len(value) > _LONGEST_SPELT:
+            for spelling in spellings(value):
+                text = text.replace(spelling, MASK)
+        elif len(value) >= _SHORTEST_KNOWN:
             text = _any_spelling(value).sub(MASK, text)
-    for pattern in _BY_NAME if by_name else ():
-        text = pattern.sub(rf"\g<1>{MASK}", text)
+    for mask in _BY_NAME if by_name else ():
+        text = mask(text)
     return text
 
 

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, BinaryIO
 
 from mspace_legacy.errors import InvalidInput
 
 __all__ = ["load_toml"]
+
+_LARGEST = 16 << 20
+_MOST_DOTS = 10_000
+"""In a line. The parsers take quadratic time for a key of many parts: an hour for one of half a million."""
+
+
+class _TooMuch(Exception):
+    """More than a parser should be given."""
+
+
+def _read(file: BinaryIO) -> str:
+    # A function of its own, as a traceback that shows variables must not show what was read.
+    data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise _TooMuch(f"has more than {_LARGEST:,} bytes")
+    if any(line.count(b".") > _MOST_DOTS for line in data.splitlines()):
+        raise _TooMuch(f"has a line with more than {_MOST_DOTS:,} dots")
+    return data.decode("utf-8")
 
 
 def load_toml(path: str | os.PathLike[str], *, private: bool = False) -> dict[str, Any]:
@@ -33,7 +51,9 @@ def load_toml(path: str | os.PathLike[str], *, private: bool = False) -> dict[st
             if private and os.name == "posix" and mode & 0o077:
                 problem = f"can be read by others (mode {mode & 0o777:o}), and holds secrets: chmod 600 it"
             else:
-                return tomllib.loads(file.read().decode("utf-8"))
+                return tomllib.loads(_read(file))
+    except _TooMuch as error:
+        problem = str(error)
     except tomllib.TOMLDecodeError as error:
         # Its text says the place, not what stands there.
         problem = f"is not TOML: {error}"

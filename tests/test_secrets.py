@@ -252,3 +252,9 @@ def test_a_log_is_masked_and_every_record_kept(caplog: pytest.LogCaptureFixture)
         "nothing to hide: 5 %",
     ]
     assert all(CANARY not in repr(vars(record)) for record in caplog.records)
+
+
+def test_a_secret_that_is_very_long_is_masked_as_the_usual_writers_spell_it() -> None:
+    secret = "p/w d\u00e9" * 40_000
+    spelt = [secret, quote(secret, safe=""), json.dumps(secret)[1:-1], html.escape(secret)]
+    assert redact(" ".join(spelt), [Secret(secret)]) == " ".join([MASK] * 4)

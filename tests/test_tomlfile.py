@@ -109,3 +109,12 @@ def test_what_is_no_file_is_refused_by_its_path(path: str, tmp_path: Path, monke
 def test_any_bytes_are_a_document_or_refused(content: bytes) -> None:
     with TemporaryDirectory() as folder, contextlib.suppress(InvalidInput):
         assert isinstance(load_toml(written(Path(folder), content)), dict)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("a." * 500_000, "more than 10,000 dots"), ("#" * ((16 << 20) + 1), "more than 16,777,216 bytes")],
+    ids=["a key of half a million parts", "more than any file of ours holds"],
+)
+def test_what_would_take_an_hour_is_not_begun(content: str, told: str, tmp_path: Path) -> None:
+    assert told in refused(written(tmp_path, content.encode()))

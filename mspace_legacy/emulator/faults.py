@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ SUBMIT_SM = "submit_sm"
 
 _ONLY_SMPP = frozenset(("throttle", "split", "reorder", "duplicate"))
 _SMPP = frozenset(("delay", "refuse", "reset-before", "reset-after")) | _ONLY_SMPP
+
+_STATUS = re.compile("[2-5][0-9]{2}")
 
 _TAKES = {"delay": "seconds, such as delay:2", "status": "an HTTP status, such as status:503"}
 _TAKES |= {
@@ -72,7 +75,7 @@ class Fault:
             raise InvalidInput(f"fault {self.kind} takes {_TAKES.get(self.kind, 'nothing behind it')}")
         if self.kind == "delay" and not self._is_number():
             raise InvalidInput(f"fault delay:{self.argument}: it takes {_TAKES['delay']}")
-        if self.kind.startswith("status") and not (self.argument.isdecimal() and 200 <= int(self.argument) <= 599):
+        if self.kind.startswith("status") and not _STATUS.fullmatch(self.argument):
             raise InvalidInput(f"fault {self.kind}:{self.argument}: it takes {_TAKES[self.kind]}")
         if self.times is not None and self.times < 0:
             raise InvalidInput(f"times is {self.times}: it can't be negative")

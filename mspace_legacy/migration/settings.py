@@ -112,7 +112,10 @@ def _value(kind: Any, value: Any) -> Any:
     if kind == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     if kind is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
     if type(value) is not kind:
         expected = "list of texts" if kind == tuple[str, ...] else kind.__name__
         raise InvalidInput(f"it is a {type(value).__name__}, not a {expected}")

@@ -10,8 +10,9 @@ octets are there: nothing is guessed. Headers are those of 3GPP TS 23.040, secti
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
@@ -233,6 +234,15 @@ class ReceivedText:
         return "".join(texts)
 
 
+@dataclass(slots=True)
+class _Begun:
+    """Texts under the same reference. However many come, a part finds its own at once."""
+
+    texts: list[dict[int, ReceivedPart]] = field(default_factory=list)
+    seen: set[ReceivedPart] = field(default_factory=set)
+    taken: Counter[int] = field(default_factory=Counter)
+
+
 def reassemble(parts: Iterable[ReceivedPart]) -> tuple[ReceivedText, ...]:
     """The texts that `parts`, in any order, belong to, in the order in which the first part of each came.
 
@@ -240,18 +250,22 @@ def reassemble(parts: Iterable[ReceivedPart]) -> tuple[ReceivedText, ...]:
     Another part under a number that is taken begins another text: the reference was used again.
     """
     texts: list[dict[int, ReceivedPart]] = []
-    by_key: dict[tuple[object, ...], list[dict[int, ReceivedPart]]] = {}
+    by_key: dict[tuple[object, ...], _Begun] = {}
     for part in parts:
         place = part.concatenation
         if place is None:
             texts.append({1: part})
             continue
         key = (part.source_addr, part.destination_addr, place.kind, place.reference, place.total)
-        begun = by_key.setdefault(key, [])
-        for text in begun:
-            if text.setdefault(place.number, part) == part:
-                break
-        else:
-            begun.append({place.number: part})
-            texts.append(begun[-1])
+        begun = by_key.setdefault(key, _Begun())
+        if part in begun.seen:
+            continue
+        begun.seen.add(part)
+        # A number is taken in the first so many texts, as each part goes into the first that lacks it.
+        taken = begun.taken[place.number]
+        begun.taken[place.number] += 1
+        if taken == len(begun.texts):
+            begun.texts.append({})
+            texts.append(begun.texts[-1])
+        begun.texts[taken][place.number] = part
     return tuple(ReceivedText(tuple(text[number] for number in sorted(text))) for text in texts)

@@ -17,14 +17,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
+from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import MASK, RedactingFilter, Secret, redact
-from mspace_legacy.wire.http import charset_of
+from mspace_legacy.wire.http import charset_of, is_known_charset
 
 try:
     import vcr  # type: ignore[import-untyped]  # vcrpy has no types
+    import yaml  # type: ignore[import-untyped]  # its types are a package of their own
     from vcr.cassette import Cassette  # type: ignore[import-untyped]  # as above
     from vcr.errors import (  # type: ignore[import-untyped]  # as above
         CannotOverwriteExistingCassetteException,
+    )
+    from vcr.persisters.filesystem import (  # type: ignore[import-untyped]  # as above
+        CassetteDecodeError,
+        FilesystemPersister,
     )
     from vcr.request import Request  # type: ignore[import-untyped]  # as above
     from vcr.serializers import yamlserializer  # type: ignore[import-untyped]  # as above
@@ -73,6 +79,7 @@ def recorder(
     made.scrub = _Scrub(known, scrub_numbers)
     _in_logs.add(made.scrub)
     made.register_serializer("yaml", _Yaml(note))
+    made.register_persister(_Files)
     return made
 
 
@@ -104,6 +111,9 @@ for _name in (
     logging.getLogger(_name).addFilter(_in_logs)
 
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 class _Yaml:
     def __init__(self, note: str) -> None:
         self._head = "".join(f"# {line}\n" for line in note.splitlines())
@@ -112,7 +122,52 @@ class _Yaml:
         return self._head + str(yamlserializer.serialize(cassette))
 
     def deserialize(self, text: str) -> Any:
-        return yamlserializer.deserialize(text)
+        # The loader that constructs nothing but plain data: older versions of vcrpy take one that runs what it reads.
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506
+        if isinstance(document, dict) and _are_interactions(document.get("interactions")):
+            return document
+        raise InvalidInput("it holds no list of interactions as vcrpy writes them")
+
+
+def _are_interactions(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_interaction, value))
+
+
+def _is_interaction(value: Any) -> bool:
+    match value:
+        case {
+            "request": {"method": str(), "uri": str(), "headers": dict() as asked, "body": str() | bytes() | None},
+            "response": {
+                "status": {"code": int(), "message": str() | None},
+                "headers": dict() as told,
+                "body": {"string": str() | bytes() | None},
+            },
+        }:
+            return all(_are_headers(headers) for headers in (asked, told))
+    return False
+
+
+def _are_headers(headers: dict[Any, Any]) -> bool:
+    return all(
+        isinstance(name, str) and isinstance(values, list) and all(isinstance(value, str) for value in values)
+        for name, values in headers.items()
+    )
+
+
+class _Files(FilesystemPersister):  # type: ignore[misc]  # vcrpy has no types
+    @classmethod
+    def load_cassette(cls, cassette_path: Any, serializer: Any) -> Any:
+        try:
+            return super().load_cassette(cassette_path, serializer)
+        except InvalidInput as error:
+            problem = str(error)
+        except (CassetteDecodeError, yaml.YAMLError) as error:
+            # vcrpy would take one that is no text for empty, and record over it.
+            problem = f"it is not YAML in UTF-8 ({type(error).__name__})"
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            # Of what PyYAML makes of a tag on a value that is none, such as `!!int ""`; and a URI that is none.
+            problem = f"a value in it can't be read ({type(error).__name__})"
+        raise InvalidInput(f"cassette {os.fspath(cassette_path)}: {problem}")
 
 
 class _VCR(vcr.VCR):  # type: ignore[misc]  # vcrpy has no types
@@ -177,7 +232,7 @@ class _Cassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
 _SECRET_IN_PATH = re.compile(
     # Up to the key that comes after it, as the secret may hold slashes where a caller did not encode it.
     r"(/(?:password|apikey)=)(.*?)(?=/(?:username|senderid|clientname|subaccname)=|$)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
 _WORDS_OF_THE_WIRE = frozenset(
     "apikey balance clientname deliveryreport login message messageid mspaceservice noofsms password recipient "
@@ -201,7 +256,13 @@ class _Scrub:
 
     def response(self, request: Any, response: Any) -> Any:
         """The reply to `request` as it is written."""
-        return _rewritten(response, self._exchange(request)[1])
+        clean = self._exchange(request)[1]
+        written = _rewritten(response, clean)
+        # A reply may not be of the charset that it names, and then holds what it holds octet by octet.
+        if written["body"] == response["body"]:
+            written = _rewritten(response, clean, charset="utf-8")
+        secrets = self._secrets_of(request)
+        return _rewritten(written, lambda text: redact(text, secrets), charset="utf-8")
 
     def restored(self, request: Any, response: Any) -> Any:
         """The recorded reply as whoever makes `request` would have got it: with the numbers that it holds."""
@@ -259,8 +320,11 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _rewritten(response: Any, rewrite: Callable[[str], str]) -> Any:
-    """A copy of a reply, as vcrpy holds it, with its text rewritten."""
+def _rewritten(response: Any, rewrite: Callable[[str], str], *, charset: str | None = None) -> Any:
+    """A copy of a reply, as vcrpy holds it, with its text rewritten.
+
+    :param charset: of its body; that which it names by default.
+    """
     response = copy.deepcopy(response)
     headers = {
         name: [rewrite(value) for value in values]
@@ -269,7 +333,7 @@ def _rewritten(response: Any, rewrite: Callable[[str], str]) -> Any:
     }
     content_type = next((values[0] for name, values in headers.items() if name.lower() == "content-type"), None)
     before = response["body"]["string"] or b""
-    after = _recoded(before, charset_of(content_type), rewrite)
+    after = _recoded(before, charset or charset_of(content_type), rewrite)
     for name in headers:
         if name.lower() == "content-length" and after != before:
             headers[name] = [str(len(after))]
@@ -280,6 +344,7 @@ def _rewritten(response: Any, rewrite: Callable[[str], str]) -> Any:
 
 
 def _recoded(body: bytes, charset: str, rewrite: Callable[[str], str]) -> bytes:
+    charset = charset if is_known_charset(charset) else "utf-8"
     try:
         return rewrite(body.decode(charset)).encode(charset)
     except (LookupError, UnicodeError):

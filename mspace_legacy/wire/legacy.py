@@ -11,7 +11,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from mspace_legacy.errors import AuthenticationError, RequestError, ServiceError, Unsupported
+from mspace_legacy.errors import AuthenticationError, MSpaceError, RequestError, ServiceError, Unsupported
 from mspace_legacy.models import Call, DeliveryReport, Outcome, ResellerClient, SentMessage, SubUser
 from mspace_legacy.secrets import Secret
 from mspace_legacy.wire.addresses import service_url
@@ -124,13 +124,23 @@ def encode_reply(call: Call[Any], outcome: Any, form: Form) -> Response:
     if isinstance(outcome, AuthenticationError):
         return answer(200, form, _AUTHENTICATION_FAILURE.get(call.operation, "Authentication failure"))
     if isinstance(outcome, ServiceError):
-        return answer(200, form, failure_text(outcome))
+        told = answer(200, form, failure_text(outcome))
+        return told if _tells_a_failure(call, told) else answer(200, form, failure_text(type(outcome)("")))
     if isinstance(outcome, list):
         records = [_record(item) for item in outcome]
         name = _ELEMENTS[call.operation]
         return answer(200, form, xml_list(f"{name}s", name, records) if form == "xml" else json.dumps(records))
     text = sentence(outcome)
     return answer(200, form, xml_leaf(call.operation, xml_safe(text)) if form == "xml" else text)
+
+
+def _tells_a_failure(call: Call[Any], told: Response) -> bool:
+    """Whether it is read as one: a service may have refused in the very words of a success, such as `50`."""
+    try:
+        decode_reply(call, told)
+    except MSpaceError:
+        return True
+    return False
 
 
 _ELEMENTS = {"sendtext": "message", "subusers": "subUser", "resellerclients": "client", "deliveryreport": "report"}

@@ -551,9 +551,11 @@ def _field(record: Record, names: tuple[str, ...]) -> str:
 
 
 def _number(text: str) -> int:
-    if not _WHOLE_NUMBER.fullmatch(text.strip()):
+    # Stripped for int too, which does not take U+001C to U+001F for space, as strip does.
+    digits = text.strip()
+    if not _WHOLE_NUMBER.fullmatch(digits):
         raise Unreadable("a balance is not a whole number")
-    return int(text)
+    return int(digits)
 
 
 _READERS: dict[str, Callable[[Any, Content], object]] = {

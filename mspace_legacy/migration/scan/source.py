@@ -251,13 +251,13 @@ def read_source(text: str, language: Language) -> Source:
 
 _OPERATOR = r"=>|->|:=|::|\?\?=?|\?\.|\?:|\|\||&&|\+=|\.=|&=|===?|!==?|<<|<=|>=|\.\.|[^\w\s]"
 _URL = r"https?://[^\s\"'`<>(){}\[\],;]*"
-_REGEX_LITERAL = r"(?<=[=(,:!&|?;])[ \t]*/(?![/*])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*"
+_REGEX_LITERAL = r"(?<=[=(,:!&|?;])[ \t]*/(?![/*])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.){0,200}\]){1,1000}/[a-z]*"
 
 
 @cache
 def _master(language: Language) -> re.Pattern[str]:
     quotes = "|".join(re.escape(quote) for quote, _ in language.quotes)
-    prefixes = {"C#": r"(?:\$@|@\$|\$+|@)?", "Python": r"(?:[rRbBfFuUtT]{1,2})?", "Visual Basic": r"\$?"}
+    prefixes = {"C#": r"(?:\$@|@\$|\${1,8}|@)?", "Python": r"(?:[rRbBfFuUtT]{1,2})?", "Visual Basic": r"\$?"}
     prefix = prefixes.get(language.name, r"(?:[rsf](?=[\"']))?" if language.name in ("Dart", "Scala") else "")
     blocks = "|".join(re.escape(start) for start, _ in language.block_comments) or "(?!)"
     heredoc = {

@@ -1,0 +1,1 @@
+"""Hostile bytes: everything that decodes, fed whatever may come."""
