@@ -51,6 +51,7 @@ DEFAULT_MAX_REPLY = 1 << 20
 _USER_AGENT = f"mspace-legacy/{__version__}"
 _NEVER_AGAIN = urllib3.Retry(False, redirect=False)
 """What urllib3 makes of `retries=False`, at every request."""
+_LAST = {"Connection": "close"}
 
 
 class _Discreet(RedactingFilter):
@@ -87,10 +88,12 @@ class _Progress(threading.local):
 
     `unsent` is true only while it is certain that no byte of the request was handed to a socket, so that a
     connection that is not one of ours, as vcrpy puts in their place, counts as one that may have sent.
+    `alone` is true where the request is to have a connection of its own.
     """
 
     unsent = False
     connecting = False
+    alone = False
 
 
 _progress = _Progress()
@@ -174,7 +177,24 @@ class _SecureConnection(_TellsProgress, HTTPSConnection):
     response_class = _ReplyWithinTime
 
 
-class _Pool(HTTPConnectionPool):
+class _Lending(HTTPConnectionPool):
+    """Gives what acts a connection of its own, which nobody used before and nobody uses after.
+
+    On one that is kept, a reply that the service sends twice may arrive after the next request was written, and be
+    taken for its reply; and the service may close it just as a request is on its way, which then nobody knows of.
+    """
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        return self._new_conn() if _progress.alone else super()._get_conn(timeout)
+
+    def _put_conn(self, conn: Any) -> None:
+        if not _progress.alone:
+            super()._put_conn(conn)
+        elif conn is not None:
+            conn.close()
+
+
+class _Pool(_Lending):
     @property
     def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802  # urllib3's name; see below
         """Ours, unless someone put another in urllib3's place, as vcrpy does to record and replay."""
@@ -182,7 +202,7 @@ class _Pool(HTTPConnectionPool):
         return _Connection if there is HTTPConnection else there
 
 
-class _SecurePool(HTTPSConnectionPool):
+class _SecurePool(_Lending, HTTPSConnectionPool):
     @property
     def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802  # as in _Pool
         """As in `_Pool`."""
@@ -192,6 +212,9 @@ class _SecurePool(HTTPSConnectionPool):
 
 class Network:
     """HTTP and HTTPS over urllib3: a pool of kept-alive connections for each host, safe for threads.
+
+    Reads share the connections that are kept. A send or a top-up has one of its own, opened for it and closed after
+    it, so that no reply but its own can come by it.
 
     :param timeout: seconds for connecting and for the whole of the reply; (5, 30) by default.
     :param max_reply: bytes of a reply's body; a longer one is an error. 1 MiB by default.
@@ -249,6 +272,7 @@ class Network:
         slash = url.index("/", 8)
         origin = url[:slash]
         _progress.unsent = True
+        _progress.alone = not request.repeatable
         try:
             pool, absolute = self._pools.get(origin) or self._open(origin)
             _progress.unsent = False
@@ -264,7 +288,7 @@ class Network:
             request.method,
             target,
             body=request.body,
-            headers={"User-Agent": _USER_AGENT, **request.headers},
+            headers={**(_LAST if _progress.alone else {}), "User-Agent": _USER_AGENT, **request.headers},
             retries=_NEVER_AGAIN,
             redirect=False,
             assert_same_host=False,

@@ -104,6 +104,37 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again(scripte
     assert len(scripted.requests) == scripted.connections == 5
 
 
+def test_a_send_has_a_connection_that_nobody_used_before_and_nobody_uses_after(scripted: ScriptedServer) -> None:
+    network = Network()
+    for request_to in (read, send, read, send, read):
+        network.handle(request_to(scripted.url))
+    network.close()
+    assert scripted.connections == 3
+    alone = [b"connection: close" in request.lower() for request in scripted.requests]
+    assert alone == [False, True, False, True, False]
+
+
+def test_a_reply_that_comes_twice_is_not_taken_for_that_of_the_next_send(scripted: ScriptedServer) -> None:
+    """The second copy arrives when the next request has been written, so that nothing was to be seen before."""
+    taken: list[bytes] = []
+
+    def twice(connection: socket.socket) -> bool:
+        reply(b"first")(connection)
+        connection.settimeout(1)
+        if connection.recv(65536):
+            taken.append(b"by the connection of the first")
+            reply(b"first")(connection)
+        return False
+
+    scripted.script = [twice, close]
+    network = Network()
+    assert network.handle(send(scripted.url)).body == b"first"
+    with pytest.raises(OutcomeUnknown):
+        network.handle(send(scripted.url))
+    network.close()
+    assert taken == []
+
+
 def test_redirects_and_errors_are_replies(scripted: ScriptedServer) -> None:
     scripted.script = [reply(b"x", "302 Found", f"Location: {scripted.url}/elsewhere\r\n"), reply(b"y", "503 Busy")]
     network = Network()
