@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import pickle
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,22 +24,14 @@ from mspace_legacy.migration import (
     StoredAccount,
 )
 from mspace_legacy.migration.metrics import PrometheusMetrics
-from mspace_legacy.secrets import Secret, spellings
+from mspace_legacy.secrets import Secret
 from mspace_legacy.server import Server
 from mspace_legacy.transport import Network, Retry
 from mspace_legacy.wire import v2
 from mspace_legacy.wire.http import Request
+from tests.canary import KEY, PASSWORD, assert_clean, shown
 from tests.migration.stores import cheap_verifier
 from tests.servers import Answer, ScriptedServer, close, raw, reply, reset
-
-PASSWORD = "cänary/pass word;&%41"
-KEY = "canary-key.0123456789_~"
-FORBIDDEN = {*spellings(PASSWORD), *spellings(KEY), "cänary", "c%C3%A4nary", "canary-key", "pass word", "pass%20word"}
-
-
-def assert_clean(text: str) -> None:
-    for secret in FORBIDDEN:
-        assert secret.lower() not in text.lower()
 
 
 @pytest.fixture
@@ -134,34 +125,6 @@ def outcome_of(call: Callable[[], object]) -> object:
         return call()
     except errors.MSpaceError as error:
         return error
-
-
-def shown(error: errors.MSpaceError) -> Iterator[str]:
-    yield repr(error)
-    yield str(error)
-    yield repr({name: value for name, value in vars(error).items() if name != "response"})
-    yield "".join(traceback.format_exception(error))
-    yield in_our_frames(error)
-    yield pickle.dumps(error).decode("latin-1")
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own pickle
-    assert type(again).__name__ == type(error).__name__
-    yield repr(vars(again))
-
-
-def in_our_frames(error: errors.MSpaceError) -> str:
-    """The local variables of every frame of the package that a traceback of `error` shows."""
-    frames = traceback.walk_tb(error.__traceback__)
-    ours = [frame for frame, _ in frames if frame.f_globals["__name__"].startswith("mspace_legacy")]
-    assert ours
-    return repr([[safe_repr(value) for value in frame.f_locals.values()] for frame in ours])
-
-
-def safe_repr(value: object) -> str:
-    """As a traceback shows it: an object whose making failed may have no repr yet."""
-    try:
-        return repr(value)
-    except AttributeError:
-        return "<no repr>"
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
