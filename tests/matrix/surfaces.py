@@ -37,7 +37,7 @@ from tests.matrix.proxy import FaultyProxy
 from tests.matrix.tls import TlsFront, trusting
 from tests.migration.stores import cheap_verifier
 
-__all__ = ["ATTEMPTS", "FINAL", "SENDS", "SURFACES", "Bench", "GatewayReply", "Surface"]
+__all__ = ["ATTEMPTS", "FINAL", "SENDS", "SURFACES", "Bench", "Call", "Calls", "GatewayReply", "State", "Surface"]
 
 Call = Callable[[], object]
 Calls = Mapping[str, Call]
