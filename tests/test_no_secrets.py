@@ -319,9 +319,7 @@ def made() -> dict[str, Callable[[], object]]:
         "MSpaceError": lambda: outcome_of(lambda: Client.legacy("nonsense", "u", PASSWORD)),
         "ServiceError": lambda: decoded(f"no {PASSWORD}", request),
         "ReplyError": lambda: decoded(page, request),
-        "OutcomeUnknown": lambda: decoded(
-            f"<html>{quote(PASSWORD)}</html>", request, SendText("u", "M", ("1",), "x")
-        ),
+        "OutcomeUnknown": lambda: decoded(page, request, sending),
         "AccountStore": store,
         "StoredAccount": lambda: stored,
         "Verifier": lambda: [verifier, str(verifier)],
