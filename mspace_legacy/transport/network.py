@@ -26,6 +26,7 @@ import urllib3
 from urllib3 import exceptions as u3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
 
 from mspace_legacy._version import __version__
 from mspace_legacy.errors import (
@@ -242,8 +243,7 @@ class Network:
             "retries": _NEVER_AGAIN,
             "headers": {"User-Agent": _USER_AGENT},
         }
-        if ssl_context is not None:
-            self._settings["ssl_context"] = ssl_context
+        self._ssl_context = ssl_context
         self._max_reply = _at_least_one("max_reply", max_reply)
         self._proxy = proxy
         self._closed = False
@@ -253,7 +253,7 @@ class Network:
     def _forget(self) -> None:
         """Begin without any connection, as a child of a fork must: two processes on one would swap their replies."""
         self._lock = threading.Lock()
-        self._managers: dict[str, urllib3.PoolManager] = {}
+        self._managers: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._pools: dict[str, tuple[HTTPConnectionPool, bool]] = {}
 
     def __repr__(self) -> str:
@@ -321,9 +321,10 @@ class Network:
             if self._closed:
                 raise ClosedError("the transport was closed before")
             proxy = self._proxy_for(origin)
-            manager = self._managers.get(proxy)
+            scheme = origin.partition(":")[0]
+            manager = self._managers.get((scheme, proxy))
             if manager is None:
-                manager = self._managers[proxy] = self._manager(proxy)
+                manager = self._managers[scheme, proxy] = self._manager(scheme, proxy)
             pool = manager.connection_from_url(origin)
             known = self._pools[origin] = (pool, bool(proxy) and origin.startswith("http:"))
             return known
@@ -342,10 +343,18 @@ class Network:
             return ""
         return proxies.get(parts.scheme) or proxies.get("all", "")
 
-    def _manager(self, proxy: str) -> urllib3.PoolManager:
+    def _manager(self, scheme: str, proxy: str) -> urllib3.PoolManager:
+        settings = self._settings
+        if scheme == "https":
+            if self._ssl_context is None:
+                # urllib3 by itself reads the system's certificates anew for each connection, which takes it longer
+                # than all the rest of a send.
+                self._ssl_context = create_urllib3_context()
+                self._ssl_context.load_default_certs()
+            settings = {**settings, "ssl_context": self._ssl_context}
         manager: urllib3.PoolManager
         if not proxy:
-            manager = urllib3.PoolManager(**self._settings)
+            manager = urllib3.PoolManager(**settings)
         else:
             parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
             if parts.scheme not in ("http", "https") or not parts.hostname or not _has_a_port_or_none(parts):
@@ -355,7 +364,7 @@ class Network:
                 user, password = unquote(parts.username), unquote(parts.password or "")
                 auth = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}")
             host = parts.netloc.rpartition("@")[2]
-            manager = urllib3.ProxyManager(f"{parts.scheme}://{host}", proxy_headers=auth, **self._settings)
+            manager = urllib3.ProxyManager(f"{parts.scheme}://{host}", proxy_headers=auth, **settings)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
         return manager
 

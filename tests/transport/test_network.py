@@ -13,6 +13,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -342,6 +343,27 @@ def test_certificates_are_verified(name: str, trusted: bool) -> None:
             error = assert_not_sent(send(server.url), "tls", ssl_context=context)
             assert "certificate" in str(error).lower() or "mismatch" in str(error).lower()
             assert server.requests == 0
+    finally:
+        server.close()
+
+
+def test_the_certificates_of_the_system_are_verified_and_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each send has a connection of its own, and reading them takes longer than a send."""
+    authority = trustme.CA()
+    file = tmp_path / "authorities.pem"
+    authority.cert_pem.write_to_path(str(file))
+    server = TLSServer(authority, "127.0.0.1")
+    try:
+        assert_not_sent(send(server.url), "tls")
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        network = Network()
+        assert network.handle(send(server.url)).body == b"50"
+        file.unlink()
+        assert network.handle(send(server.url)).body == b"50"
+        network.close()
+        assert server.requests == 2
     finally:
         server.close()
 
