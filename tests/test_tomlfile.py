@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.tomlfile import load_toml
-from tests.test_no_secrets import in_our_frames
+from tests.canary import in_our_frames
 
 CANARY = "canary-71f3"
 

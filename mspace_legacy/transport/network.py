@@ -26,6 +26,7 @@ import urllib3
 from urllib3 import exceptions as u3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
 
 from mspace_legacy._version import __version__
 from mspace_legacy.errors import (
@@ -51,6 +52,7 @@ DEFAULT_MAX_REPLY = 1 << 20
 _USER_AGENT = f"mspace-legacy/{__version__}"
 _NEVER_AGAIN = urllib3.Retry(False, redirect=False)
 """What urllib3 makes of `retries=False`, at every request."""
+_LAST = {"Connection": "close"}
 
 
 class _Discreet(RedactingFilter):
@@ -87,10 +89,12 @@ class _Progress(threading.local):
 
     `unsent` is true only while it is certain that no byte of the request was handed to a socket, so that a
     connection that is not one of ours, as vcrpy puts in their place, counts as one that may have sent.
+    `alone` is true where the request is to have a connection of its own.
     """
 
     unsent = False
     connecting = False
+    alone = False
 
 
 _progress = _Progress()
@@ -174,7 +178,24 @@ class _SecureConnection(_TellsProgress, HTTPSConnection):
     response_class = _ReplyWithinTime
 
 
-class _Pool(HTTPConnectionPool):
+class _Lending(HTTPConnectionPool):
+    """Gives what acts a connection of its own, which nobody used before and nobody uses after.
+
+    On one that is kept, a reply that the service sends twice may arrive after the next request was written, and be
+    taken for its reply; and the service may close it just as a request is on its way, which then nobody knows of.
+    """
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        return self._new_conn() if _progress.alone else super()._get_conn(timeout)
+
+    def _put_conn(self, conn: Any) -> None:
+        if not _progress.alone:
+            super()._put_conn(conn)
+        elif conn is not None:
+            conn.close()
+
+
+class _Pool(_Lending):
     @property
     def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802  # urllib3's name; see below
         """Ours, unless someone put another in urllib3's place, as vcrpy does to record and replay."""
@@ -182,7 +203,7 @@ class _Pool(HTTPConnectionPool):
         return _Connection if there is HTTPConnection else there
 
 
-class _SecurePool(HTTPSConnectionPool):
+class _SecurePool(_Lending, HTTPSConnectionPool):
     @property
     def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802  # as in _Pool
         """As in `_Pool`."""
@@ -192,6 +213,9 @@ class _SecurePool(HTTPSConnectionPool):
 
 class Network:
     """HTTP and HTTPS over urllib3: a pool of kept-alive connections for each host, safe for threads.
+
+    Reads share the connections that are kept. A send or a top-up has one of its own, opened for it and closed after
+    it, so that no reply but its own can come by it.
 
     :param timeout: seconds for connecting and for the whole of the reply; (5, 30) by default.
     :param max_reply: bytes of a reply's body; a longer one is an error. 1 MiB by default.
@@ -219,8 +243,7 @@ class Network:
             "retries": _NEVER_AGAIN,
             "headers": {"User-Agent": _USER_AGENT},
         }
-        if ssl_context is not None:
-            self._settings["ssl_context"] = ssl_context
+        self._ssl_context = ssl_context
         self._max_reply = _at_least_one("max_reply", max_reply)
         self._proxy = proxy
         self._closed = False
@@ -230,7 +253,7 @@ class Network:
     def _forget(self) -> None:
         """Begin without any connection, as a child of a fork must: two processes on one would swap their replies."""
         self._lock = threading.Lock()
-        self._managers: dict[str, urllib3.PoolManager] = {}
+        self._managers: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._pools: dict[str, tuple[HTTPConnectionPool, bool]] = {}
 
     def __repr__(self) -> str:
@@ -249,6 +272,7 @@ class Network:
         slash = url.index("/", 8)
         origin = url[:slash]
         _progress.unsent = True
+        _progress.alone = not request.repeatable
         try:
             pool, absolute = self._pools.get(origin) or self._open(origin)
             _progress.unsent = False
@@ -264,7 +288,7 @@ class Network:
             request.method,
             target,
             body=request.body,
-            headers={"User-Agent": _USER_AGENT, **request.headers},
+            headers={**(_LAST if _progress.alone else {}), "User-Agent": _USER_AGENT, **request.headers},
             retries=_NEVER_AGAIN,
             redirect=False,
             assert_same_host=False,
@@ -299,9 +323,10 @@ class Network:
             if self._closed:
                 raise ClosedError("the transport was closed before")
             proxy = self._proxy_for(origin)
-            manager = self._managers.get(proxy)
+            scheme = origin.partition(":")[0]
+            manager = self._managers.get((scheme, proxy))
             if manager is None:
-                manager = self._managers[proxy] = self._manager(proxy)
+                manager = self._managers[scheme, proxy] = self._manager(scheme, proxy)
             pool = manager.connection_from_url(origin)
             known = self._pools[origin] = (pool, bool(proxy) and origin.startswith("http:"))
             return known
@@ -320,10 +345,18 @@ class Network:
             return ""
         return proxies.get(parts.scheme) or proxies.get("all", "")
 
-    def _manager(self, proxy: str) -> urllib3.PoolManager:
+    def _manager(self, scheme: str, proxy: str) -> urllib3.PoolManager:
+        settings = self._settings
+        if scheme == "https":
+            if self._ssl_context is None:
+                # urllib3 by itself reads the system's certificates anew for each connection, which takes it longer
+                # than all the rest of a send.
+                self._ssl_context = create_urllib3_context()
+                self._ssl_context.load_default_certs()
+            settings = {**settings, "ssl_context": self._ssl_context}
         manager: urllib3.PoolManager
         if not proxy:
-            manager = urllib3.PoolManager(**self._settings)
+            manager = urllib3.PoolManager(**settings)
         else:
             parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
             if parts.scheme not in ("http", "https") or not parts.hostname or not _has_a_port_or_none(parts):
@@ -333,7 +366,7 @@ class Network:
                 user, password = unquote(parts.username), unquote(parts.password or "")
                 auth = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}")
             host = parts.netloc.rpartition("@")[2]
-            manager = urllib3.ProxyManager(f"{parts.scheme}://{host}", proxy_headers=auth, **self._settings)
+            manager = urllib3.ProxyManager(f"{parts.scheme}://{host}", proxy_headers=auth, **settings)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
         return manager
 

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from mspace_legacy.errors import InvalidInput, MSpaceError, WrongType
 from mspace_legacy.migration import AccountStore, StoredAccount, Verifier
 from mspace_legacy.secrets import Secret
+from tests.canary import in_our_frames
 from tests.migration.stores import cheap_verifier
-from tests.test_no_secrets import in_our_frames
 
 PASSWORD = "canary-passwörd"
 KEY = "canary-key-0123456789"

@@ -13,6 +13,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +103,37 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again(scripte
         time.sleep(0.05)
     network.close()
     assert len(scripted.requests) == scripted.connections == 5
+
+
+def test_a_send_has_a_connection_that_nobody_used_before_and_nobody_uses_after(scripted: ScriptedServer) -> None:
+    network = Network()
+    for request_to in (read, send, read, send, read):
+        network.handle(request_to(scripted.url))
+    network.close()
+    assert scripted.connections == 3
+    alone = [b"connection: close" in request.lower() for request in scripted.requests]
+    assert alone == [False, True, False, True, False]
+
+
+def test_a_reply_that_comes_twice_is_not_taken_for_that_of_the_next_send(scripted: ScriptedServer) -> None:
+    """The second copy arrives when the next request has been written, so that nothing was to be seen before."""
+    taken: list[bytes] = []
+
+    def twice(connection: socket.socket) -> bool:
+        reply(b"first")(connection)
+        connection.settimeout(1)
+        if connection.recv(65536):
+            taken.append(b"by the connection of the first")
+            reply(b"first")(connection)
+        return False
+
+    scripted.script = [twice, close]
+    network = Network()
+    assert network.handle(send(scripted.url)).body == b"first"
+    with pytest.raises(OutcomeUnknown):
+        network.handle(send(scripted.url))
+    network.close()
+    assert taken == []
 
 
 def test_redirects_and_errors_are_replies(scripted: ScriptedServer) -> None:
@@ -311,6 +343,27 @@ def test_certificates_are_verified(name: str, trusted: bool) -> None:
             error = assert_not_sent(send(server.url), "tls", ssl_context=context)
             assert "certificate" in str(error).lower() or "mismatch" in str(error).lower()
             assert server.requests == 0
+    finally:
+        server.close()
+
+
+def test_the_certificates_of_the_system_are_verified_and_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each send has a connection of its own, and reading them takes longer than a send."""
+    authority = trustme.CA()
+    file = tmp_path / "authorities.pem"
+    authority.cert_pem.write_to_path(str(file))
+    server = TLSServer(authority, "127.0.0.1")
+    try:
+        assert_not_sent(send(server.url), "tls")
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        network = Network()
+        assert network.handle(send(server.url)).body == b"50"
+        file.unlink()
+        assert network.handle(send(server.url)).body == b"50"
+        network.close()
+        assert server.requests == 2
     finally:
         server.close()
 
