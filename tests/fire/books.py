@@ -28,6 +28,7 @@ __all__ = [
     "Mark",
     "Row",
     "Shop",
+    "dice",
     "write_accounts",
 ]
 
@@ -35,6 +36,11 @@ PASSWORD, SMPP_PASSWORD, SENDER_ID = "fire-password", "fire-pwd", "FIRE"
 BALANCE = 10_000_000
 _GSM = "abcdefghijklmnopqrstuvwxyz0123456789 /%?&=+#;:.,<>\"'"
 """Of the GSM alphabet, one septet each; those that paths and documents have a meaning for among them."""
+
+
+def dice(*seed: object) -> random.Random:
+    """Chance that falls the same way for the same seed."""
+    return random.Random(" ".join(map(str, seed)))  # noqa: S311  # no secret depends on it
 
 
 class Shop(NamedTuple):
@@ -167,13 +173,15 @@ class Books:
             for number, *rest in self._read("SELECT id, username, recipient, text, segments FROM message")
         }
 
-    def receipts(self) -> set[str]:
-        """The ids whose receipts the file holds."""
-        return {str(number) for (number,) in self._read("SELECT message_id FROM receipt")}
+    def receipts(self, username: str) -> set[str]:
+        """The ids of the account's messages whose receipts the file holds."""
+        return {
+            str(number) for (number,) in self._read("SELECT message_id FROM receipt WHERE username = ?", username)
+        }
 
-    def _read(self, query: str) -> list[tuple[object, ...]]:
+    def _read(self, query: str, *values: str) -> list[tuple[object, ...]]:
         with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as db:
-            return db.execute(query).fetchall()
+            return db.execute(query, values).fetchall()
 
     def check(self) -> None:
         """That the file agrees with what was acknowledged, to the last message and credit. To be called at rest."""
@@ -213,7 +221,7 @@ class Books:
         assert not twice, f"sent twice: {twice}"
 
     def _check_credits(self, rows: dict[str, Row]) -> None:
-        balances = {str(name): credits for name, credits in self._read("SELECT username, balance FROM account")}
+        balances = {str(name): balance for name, balance in self._read("SELECT username, balance FROM account")}
         spent: Counter[str] = Counter()
         for row in rows.values():
             spent[row.username] += row.segments

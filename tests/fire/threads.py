@@ -11,7 +11,7 @@ from pathlib import Path
 from mspace_legacy import Client, MSpaceClient, ResellerClient, SentMessage, TopUp
 from mspace_legacy.migration import Comparisons
 from mspace_legacy.smpp import Transmitter
-from tests.fire.books import PASSWORD, SENDER_ID, SHOPS, SMPP_PASSWORD, Books, write_accounts
+from tests.fire.books import PASSWORD, SENDER_ID, SHOPS, SMPP_PASSWORD, Books, dice, write_accounts
 from tests.fire.processes import PATIENCE, emulator
 
 __all__ = ["THREADS", "hammer"]
@@ -49,13 +49,10 @@ def hammer(folder: Path, *, seed: int, calls: int) -> str:
             ThreadPoolExecutor(THREADS + 1) as threads,
         ):
             done = threading.Event()
-            changing = threads.submit(_change_routes, jar, random.Random(f"{seed} routes"), done)
+            changing = threads.submit(_change_routes, jar, dice(seed, "routes"), done)
             together = threading.Barrier(THREADS)
             clients = _Clients(books, jar, v2, legacy, transmitter)
-            running = [
-                threads.submit(clients.use, random.Random(f"{seed} {number}"), calls, together)
-                for number in range(THREADS)
-            ]
+            running = [threads.submit(clients.use, dice(seed, number), calls, together) for number in range(THREADS)]
             try:
                 for each in running:
                     each.result()
@@ -72,8 +69,8 @@ def hammer(folder: Path, *, seed: int, calls: int) -> str:
         assert books.rows().keys() == books.acknowledged.keys()
     equal = sum(count.equal for count in counts.values())
     return (
-        f"{THREADS} threads, {THREADS * calls} calls, {len(books.acknowledged)} messages, {changes} changes of routes, "
-        f"{equal} comparisons: nothing lost, crossed or twice, credits exact"
+        f"{THREADS} threads, {THREADS * calls} calls, {len(books.acknowledged)} messages, {changes} changes of "
+        f"routes, {equal} comparisons: nothing lost, crossed or twice, credits exact"
     )
 
 
