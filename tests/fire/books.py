@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mspace_legacy.secrets import Secret
 from tests.migration.stores import cheap_verifier
@@ -179,7 +179,7 @@ class Books:
             str(number) for (number,) in self._read("SELECT message_id FROM receipt WHERE username = ?", username)
         }
 
-    def _read(self, query: str, *values: str) -> list[tuple[object, ...]]:
+    def _read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as db:
             return db.execute(query, values).fetchall()
 
@@ -227,7 +227,6 @@ class Books:
             spent[row.username] += row.segments
         for shop in SHOPS:
             moved = balances[shop.branch]
-            assert isinstance(moved, int)
             sure, doubtful = self._top_ups[shop], self._top_ups_unknown[shop]
             assert any(sure + some == moved for some in _sums(doubtful)), (
                 f"{shop.branch} has {moved} credits; {sure} were acknowledged, and {doubtful} are not known of"

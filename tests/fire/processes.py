@@ -70,9 +70,7 @@ class Command:
     @property
     def port(self) -> int:
         """That of HTTP."""
-        port = urlsplit(self.told["main_url"]).port
-        assert port
-        return port
+        return int(self.url.rpartition(":")[2])
 
     @property
     def smpp_port(self) -> int:
