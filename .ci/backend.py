@@ -9,8 +9,10 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,30 +30,38 @@ _LEFT_OUT = ("tests/", "mspace_legacy.egg-info/")
 _LONG_AGO = "315532800"
 """1980-01-01, the first day that a zip knows; unless SOURCE_DATE_EPOCH names another time."""
 
+_MODE = 0o644
+
 
 @contextmanager
-def _anywhere() -> Iterator[int]:
-    """As if on the same machine and at the same time, which is given in seconds since the epoch."""
+def _at_one_time() -> Iterator[int]:
+    """As if at the same time, which is given in seconds since the epoch."""
     before = os.environ.get("SOURCE_DATE_EPOCH")
     seconds = os.environ["SOURCE_DATE_EPOCH"] = before or _LONG_AGO
-    mask = os.umask(0o022)
     try:
         yield int(seconds)
     finally:
-        os.umask(mask)
         if before is None:
             del os.environ["SOURCE_DATE_EPOCH"]
 
 
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
     """PEP 517's hook."""
-    with _anywhere():
-        return str(build_meta.build_wheel(wheel_directory, config_settings, metadata_directory))
+    with _at_one_time(), tempfile.TemporaryDirectory() as folder:
+        name = str(build_meta.build_wheel(folder, config_settings, metadata_directory))
+        with (
+            zipfile.ZipFile(Path(folder, name)) as made,
+            zipfile.ZipFile(Path(wheel_directory, name), "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            for member in made.infolist():
+                member.external_attr = (stat.S_IFREG | _MODE) << 16
+                archive.writestr(member, made.read(member))
+    return name
 
 
 def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
     """PEP 517's hook."""
-    with _anywhere() as seconds, tempfile.TemporaryDirectory() as folder:
+    with _at_one_time() as seconds, tempfile.TemporaryDirectory() as folder:
         name = str(build_meta.build_sdist(folder, config_settings))
         members = _members(Path(folder, name))
         packed = io.BytesIO()
@@ -62,7 +72,7 @@ def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
         ):
             for path, content in sorted(members.items()):
                 member = tarfile.TarInfo(path)
-                member.size, member.mtime, member.mode = len(content), seconds, 0o644
+                member.size, member.mtime, member.mode = len(content), seconds, _MODE
                 archive.addfile(member, io.BytesIO(content))
         Path(sdist_directory, name).write_bytes(packed.getvalue())
     return name
