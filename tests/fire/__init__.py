@@ -1,0 +1,1 @@
+"""Proof under fire: many threads, load, and SIGKILL. Short in the suite, long by `python -m tests.fire`."""

@@ -1,0 +1,11 @@
+"""A gateway and an emulator under load for some seconds. For minutes by the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.fire.load import bear
+
+
+def test_nothing_is_lost_or_crossed_and_nothing_grows(tmp_path: Path, seed: int) -> None:
+    assert "no descriptor more" in bear(tmp_path, seed=seed, warm_up=2, seconds=4)
