@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, NamedTuple
 
-__all__ = ["Act", "Fault", "FaultyProxy", "Point", "Sizes"]
+__all__ = ["Act", "Fault", "FaultyProxy", "Point", "Sizes", "readable"]
 
 Point = Literal["connect", "hello", "handshake", "request", "reply"]
 """Where: as the connection is made; in the client's first bytes of a TLS handshake; in what the server answers to
@@ -80,6 +80,8 @@ class FaultyProxy:
         self.withheld = 0
         """Bytes of the reply that came after it had happened, and went nowhere."""
         self._relays: list[_Relay] = []
+        self._last: tuple[str, int] | None = None
+        self._last_came = threading.Event()
         # Bound to the port all the time, and never listening, so that nobody else gets it meanwhile.
         self._held = _bound(0)
         self.port: int = self._held.getsockname()[1]
@@ -125,7 +127,13 @@ class FaultyProxy:
             assert relay.is_over, "the server behind did not end the connection"
 
     def settle(self) -> None:
-        """End every connection, and wait until the server behind has ended it too: it does nothing more by then."""
+        """End every connection, and wait until the server behind has ended it too: it does nothing more by then.
+
+        Also those that a client made and gave up before they were accepted here. The fault happens no more.
+        """
+        with self.lock:
+            self.fault = None
+        self._accept_what_waits()
         while not all(relay.is_over for relay in self._relays):
             self.hang_up("close")
 
@@ -140,6 +148,16 @@ class FaultyProxy:
         """Count bytes that go nowhere."""
         with self.lock:
             self.withheld += count
+
+    def _accept_what_waits(self) -> None:
+        """Connections are accepted in their order: by the time that one more is, all before it were."""
+        if self._listener is None:
+            return
+        with socket.socket() as last:
+            last.bind(("127.0.0.1", 0))
+            self._last, self._last_came = last.getsockname(), threading.Event()
+            last.connect(("127.0.0.1", self.port))
+            assert self._last_came.wait(_LONGEST_END), "the proxy accepts nothing"
 
     def _listen(self) -> None:
         self._listener = _bound(self.port)
@@ -156,9 +174,13 @@ class FaultyProxy:
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = listener.accept()
+                client, peer = listener.accept()
             except OSError:
                 return
+            if peer == self._last:
+                client.close()
+                self._last_came.set()
+                continue
             relay = _Relay(self, client)
             with self.lock:
                 relay.start()
@@ -220,12 +242,12 @@ class _Relay(threading.Thread):
         self._upstream = socket.create_connection(("127.0.0.1", self._proxy.upstream), _LONGEST_END)
         self._upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:
-            readable, _, _ = select.select([self._client, self._upstream, self._wake], [], [])
-            if self._wake in readable:
+            ready = readable([self._client, self._upstream, self._wake])
+            if self._wake in ready:
                 raise _Over
-            if self._upstream in readable:
+            if self._upstream in ready:
                 self._from_upstream(self._upstream.recv(1 << 16))
-            if self._client in readable:
+            if self._client in ready:
                 self._from_client(self._client.recv(1 << 16))
 
     def _fault(self, *points: Point) -> Fault | None:
@@ -285,7 +307,7 @@ class _Relay(threading.Thread):
 
     def _whole_flight(self, data: bytes) -> bytes:
         assert self._upstream is not None
-        while select.select([self._upstream], [], [], _QUIET)[0]:
+        while readable([self._upstream], _QUIET):
             more = self._upstream.recv(1 << 16)
             if not more:
                 break
@@ -332,10 +354,10 @@ class _Relay(threading.Thread):
         self._mute = True
         while True:
             ends = [self._client, self._wake, *([self._upstream] if self._upstream and not self._deaf else [])]
-            readable, _, _ = select.select(ends, [], [])
-            if self._wake in readable or (self._client in readable and not self._client.recv(1 << 16)):
+            ready = readable(ends)
+            if self._wake in ready or (self._client in ready and not self._client.recv(1 << 16)):
                 raise _Over
-            if self._upstream in readable:
+            if self._upstream in ready:
                 data = self._upstream.recv(1 << 16)
                 self._proxy.withhold(len(data))
                 self._deaf = self._deaf or not data
@@ -351,7 +373,7 @@ class _Relay(threading.Thread):
             return
         for place, byte in enumerate(data):
             self._client.sendall(bytes((byte,)))
-            if select.select([self._wake, self._client], [], [], _DRIP)[0]:
+            if readable([self._wake, self._client], _DRIP):
                 self._proxy.withhold(len(data) - place - 1)
                 raise _Over
 
@@ -366,11 +388,20 @@ class _Relay(threading.Thread):
         with contextlib.closing(self._upstream) as upstream, contextlib.suppress(OSError):
             if self.request and not self.reply:
                 # A server that is told at once that nobody listens may do nothing, which would be the easy case.
-                select.select([upstream], [], [], _QUIET)
+                readable([upstream], _QUIET)
             upstream.shutdown(socket.SHUT_WR)
             while data := upstream.recv(1 << 16):
                 if self.epoch == self._proxy.epoch:
                     self._proxy.withhold(len(data))
+
+
+def readable(ends: list[socket.socket], seconds: float | None = None) -> list[socket.socket]:
+    """Those that can be read from, or have ended. With poll, as select knows of 1,024 files only."""
+    poller = select.poll()
+    for end in ends:
+        poller.register(end, select.POLLIN)
+    ready = {number for number, _ in poller.poll(None if seconds is None else seconds * 1000)}
+    return [end for end in ends if end.fileno() in ready]
 
 
 def _bound(port: int) -> socket.socket:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import select
 import socket
 import ssl
 import threading
 from types import TracebackType
 
 import trustme
+
+from tests.matrix.proxy import readable
 
 __all__ = ["TlsFront", "trusting"]
 
@@ -78,8 +79,8 @@ class TlsFront:
         """Until the server ends; once the client has, the server is told, and read to its end."""
         ends: list[socket.socket] = [secure, plain]
         while True:
-            readable = ends if secure in ends and secure.pending() else select.select(ends, [], [])[0]
-            if secure in readable:
+            ready = ends if secure in ends and secure.pending() else readable(ends)
+            if secure in ready:
                 try:
                     data = secure.recv(1 << 16)
                 except OSError:
@@ -89,7 +90,7 @@ class TlsFront:
                 else:
                     ends.remove(secure)
                     plain.shutdown(socket.SHUT_WR)
-            if plain in readable and select.select([plain], [], [], 0)[0]:
+            if plain in ready and readable([plain], 0):
                 data = plain.recv(1 << 16)
                 if not data:
                     return
