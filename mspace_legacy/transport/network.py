@@ -56,15 +56,19 @@ _LAST = {"Connection": "close"}
 
 
 class _Discreet(RedactingFilter):
-    """Leaves out what follows a secret in a path, too: to whom a text goes, and the text."""
+    """Leaves out what follows a secret in a path, too: to whom a text goes, and the text; and queries.
+
+    The APIs have no queries, but a USSD callback's secret may stand in one.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         kept = super().filter(record)
-        record.msg = _BEHIND_A_SECRET.sub(r"\1", record.msg)
+        record.msg = _QUERY.sub(f"?{MASK}", _BEHIND_A_SECRET.sub(r"\1", record.msg))
         return kept
 
 
 _BEHIND_A_SECRET = re.compile(rf"((?:password|apikey)={re.escape(MASK)})[^\s\"']+", re.IGNORECASE)
+_QUERY = re.compile(r"\?[^\s\"']+")
 
 # urllib3 logs the path of a request, at DEBUG and in warnings, and on the legacy API the path holds the password.
 for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):

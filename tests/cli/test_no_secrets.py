@@ -19,7 +19,7 @@ from tests.canary import KEY, PASSWORD, SMPP_PASSWORD, CanaryHandler, assert_cle
 from tests.cli.process import run, start
 from tests.matrix.proxy import Fault
 from tests.matrix.surfaces import NUMBER, SENDER_ID, SUB_USER, USERNAME, Bench
-from tests.servers import ScriptedServer
+from tests.servers import Answer, ScriptedServer, close, reply
 from tests.test_no_secrets import ANSWERS
 
 _LEGACY = {
@@ -38,7 +38,7 @@ _SMPP = {
     "smpp send": ["smpp", "send", SENDER_ID, NUMBER, "Habari", "--yes"],
     "smpp listen": ["smpp", "listen", "--count", "1"],
 }
-_OTHERS = {"parity", "verifier", "gateway", "emulator", "demo", "scan"}
+_OTHERS = {"parity", "verifier", "gateway", "emulator", "demo", "scan", "ussd"}
 """Those with a test of their own, below or elsewhere: demo has no secret of anybody's, scan is tried in
 `tests/migration/test_scan_secrets.py`."""
 
@@ -124,6 +124,20 @@ def test_the_commands_of_an_account(
     assert printed.out
     assert codes == {0} if fault is None else codes != {0}
     assert listening.count
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize(
+    "answer", [reply(b"CON Go on"), reply(b"END Bye"), reply(b"no answer"), reply(b"", "500 Oops"), close]
+)
+def test_the_secret_of_a_callback(
+    answer: Answer, form: list[str], listening: CanaryHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ScriptedServer(answer) as server:
+        main(["ussd", "dial", f"{server.url}/?key={quote(PASSWORD, safe='')}", "--enter", "1", *form])
+    printed = capsys.readouterr()
+    assert_clean(printed.out + printed.err)
+    assert printed.out + printed.err
 
 
 @pytest.mark.parametrize("secrets", ["environment"], indirect=True)

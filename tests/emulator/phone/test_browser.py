@@ -476,7 +476,7 @@ def test_nothing_on_it_is_a_barrier(
         emulator.v2_client().top_up_sub_account("subuser1", 1)
         emulator.faults.add("balance=html")
         page.run(axe)
-        page.click("#conversation-list li[data-key='254722000000'] button")
+        page.click("#conversation-list li[data-key$='254722000000'] button")
         page.sees("#bubbles .state", "Delivered")
         page.sees("#bubbles .state", "Submitted")
         look_for_barriers(page)
