@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
@@ -68,7 +68,17 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
         if workers == 1:
             _serve(settings, config_file, listener, tell)
         else:
-            in_processes(workers, listener, lambda: _serve(settings, config_file, listener, lambda: None), tell)
+            latest = settings
+
+            def reread() -> None:
+                nonlocal latest
+                # Each process that serves tells what is wrong with them.
+                with suppress(InvalidInput):
+                    changed = load_settings(config_file)
+                    AccountStore.load(changed.accounts)
+                    latest = replace(settings, routes=changed.routes, accounts=changed.accounts)
+
+            in_processes(workers, listener, lambda: _serve(latest, config_file, listener, lambda: None), tell, reread)
     return DONE
 
 

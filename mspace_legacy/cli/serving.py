@@ -46,6 +46,8 @@ def stopped_by_signals(server: Stoppable, on_hangup: Callable[[], None] | None =
     before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
     if on_hangup and hasattr(signal, "SIGHUP"):
         before.append((signal.SIGHUP, signal.signal(signal.SIGHUP, hangup)))
+        # One that came while nobody would have heeded it was held back by `in_processes`.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
     try:
         yield
     finally:
@@ -60,13 +62,21 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_processes(count: int, listener: socket.socket, serve: Callable[[], None], tell: Callable[[], None]) -> None:
+def in_processes(
+    count: int,
+    listener: socket.socket,
+    serve: Callable[[], None],
+    tell: Callable[[], None],
+    on_hangup: Callable[[], None],
+) -> None:
     """Have `count` forked processes `serve`, until SIGINT or SIGTERM; SIGHUP is passed on to each.
 
     One that dies is put back. When this process dies, they stop as by SIGTERM.
 
     :param listener: the socket that they share; closed here when they are told to stop, so that nobody connects.
+    :param serve: heeds signals by `stopped_by_signals`; a SIGHUP that comes before waits until then.
     :param tell: called when signals are heeded, before anything is served.
+    :param on_hangup: called here at SIGHUP: what one that is put back begins with has changed, too.
     """
     began: dict[int, float] = {}
     stopping = False
@@ -78,6 +88,8 @@ def in_processes(count: int, listener: socket.socket, serve: Callable[[], None],
         stopping = stopping or number != signal.SIGHUP
         if stopping:
             listener.close()
+        else:
+            on_hangup()
         for child in list(began):
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM if stopping else signal.SIGHUP)
@@ -119,7 +131,8 @@ def _be_child(serve: Callable[[], None], lifeline: int, heeded: tuple[signal.Sig
     try:
         for number in heeded:
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
+        # By default a SIGHUP would end it.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
         threading.Thread(target=_stop_with_parent, args=(lifeline,), daemon=True).start()
         serve()
         code = 0

@@ -350,6 +350,24 @@ def children_of(process: subprocess.Popen[str]) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
+def both_of(process: subprocess.Popen[str]) -> list[int]:
+    end = time.monotonic() + 20
+    while len(children := children_of(process)) < 2:
+        assert time.monotonic() < end, "there are no two of them"
+        time.sleep(0.001)
+    return children
+
+
+def both_read_again(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    read = 0
+    while read < 2:
+        line = process.stderr.readline()
+        assert line, "it ended"
+        assert "takes its place" not in line
+        read += "were read again" in line
+
+
 # To kill a child a test must know which processes are children, which only Linux tells in a file. The code under test
 # needs no /proc.
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells children by /proc")
@@ -378,6 +396,48 @@ def test_a_process_that_dies_is_put_back_and_all_are_counted_together(
         for _ in range(5):
             counted = b'mspace_gateway_requests_total{operation="balance",route="v2",status="200"} 20.0'
             assert counted in urllib3.request("GET", f"{url}/metrics").data
+
+
+@needs_proc
+def test_a_process_that_is_put_back_has_the_routes_of_the_last_hangup(
+    upstream: tuple[Upstream, str], tmp_path: Path
+) -> None:
+    file = config(tmp_path, upstream[1], "workers = 2")
+    with running(file) as (process, main_url):
+        both_of(process)
+        file.write_text(file.read_text().replace("*=v2", "*=legacy"))
+        process.send_signal(signal.SIGHUP)
+        both_read_again(process)
+        # What can't be read is not taken over by those that are put back either.
+        good = file.read_text()
+        file.write_text("nonsense")
+        process.send_signal(signal.SIGHUP)
+        for _ in range(2):
+            wait_for(process, "nothing was changed")
+        file.write_text(good)
+        for victim in both_of(process):
+            os.kill(victim, signal.SIGKILL)
+            wait_for(process, f"process {victim} ended, another takes its place")
+        with MSpaceClient(main_url) as client:
+            assert client.getBalance("demo", PASSWORD) == "1000"
+        assert "route='legacy'" in wait_for(process, "operation=balance")
+
+
+@needs_proc
+def test_a_hangup_that_comes_before_a_process_serves_does_not_end_it(
+    upstream: tuple[Upstream, str], tmp_path: Path
+) -> None:
+    with running(config(tmp_path, upstream[1], "workers = 2")) as (process, _):
+        began = both_of(process)
+        for _ in range(20):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.005)
+        both_read_again(process)
+        assert children_of(process) == began
+        process.terminate()
+        _, err = rest_of(process)
+    assert "takes its place" not in err
+    assert process.returncode == 0
 
 
 @needs_proc

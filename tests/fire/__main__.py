@@ -19,7 +19,8 @@ from tests.fire.load import bear
 from tests.fire.threads import hammer
 
 _CALLS = 50
-_WARM_UP = 20.0
+_WARM_UP = 5000
+"""Replies."""
 
 
 def main() -> None:
@@ -63,7 +64,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Iterator[str]]:
 
     def load() -> Iterator[str]:
         seconds = options.minutes * 60
-        yield _in_a_folder(partial(bear, seed=options.seed, warm_up=_WARM_UP, seconds=seconds))
+        yield _in_a_folder(partial(bear, seed=options.seed, warm_up=_WARM_UP, replies=0, seconds=seconds))
 
     def kills() -> Iterator[str]:
         yield _in_a_folder(partial(kill_again_and_again, seed=options.seed, kills=options.kills))

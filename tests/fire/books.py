@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mspace_legacy.secrets import Secret
 from tests.migration.stores import cheap_verifier
@@ -168,26 +168,23 @@ class Books:
 
     def rows(self) -> dict[str, Row]:
         """The messages of the file, by id."""
-        return {
-            str(number): Row(*rest)
-            for number, *rest in self._read("SELECT id, username, recipient, text, segments FROM message")
-        }
+        with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as db:
+            return _rows(db)
 
     def receipts(self, username: str) -> set[str]:
         """The ids of the account's messages whose receipts the file holds."""
-        return {
-            str(number) for (number,) in self._read("SELECT message_id FROM receipt WHERE username = ?", username)
-        }
-
-    def _read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as db:
-            return db.execute(query, values).fetchall()
+            found = db.execute("SELECT message_id FROM receipt WHERE username = ?", (username,)).fetchall()
+        return {str(number) for (number,) in found}
 
     def check(self) -> None:
-        """That the file agrees with what was acknowledged, to the last message and credit. To be called at rest."""
-        with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as db:
+        """That the file agrees with what was acknowledged, to the last message and credit."""
+        with contextlib.closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as db:
+            # All of it as it is at one moment: a request that nobody waits for any more may still be under way.
+            db.execute("BEGIN")
             assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        rows = self.rows()
+            rows = _rows(db)
+            balances: dict[str, int] = dict(db.execute("SELECT username, balance FROM account").fetchall())
         gone = self._seen.keys() - rows.keys()
         assert not gone, f"these were in the file and are not any more: {sorted(gone)[:5]}"
         changed = [message_id for message_id, row in self._seen.items() if rows[message_id] != row]
@@ -204,7 +201,7 @@ class Books:
         self._check_the_rest(
             {message_id: row for message_id, row in rows.items() if message_id not in self.acknowledged}
         )
-        self._check_credits(rows)
+        self._check_credits(rows, balances)
 
     def _check_the_rest(self, rest: dict[str, Row]) -> None:
         """What nobody was told of can only be what nobody knows of, once."""
@@ -220,8 +217,7 @@ class Books:
         twice = [recipient for recipient, count in found.items() if count > 1]
         assert not twice, f"sent twice: {twice}"
 
-    def _check_credits(self, rows: dict[str, Row]) -> None:
-        balances = {str(name): balance for name, balance in self._read("SELECT username, balance FROM account")}
+    def _check_credits(self, rows: dict[str, Row], balances: dict[str, int]) -> None:
         spent: Counter[str] = Counter()
         for row in rows.values():
             spent[row.username] += row.segments
@@ -235,6 +231,11 @@ class Books:
             self._top_ups[shop], self._top_ups_unknown[shop] = moved, []
             assert balances[shop.username] == BALANCE - spent[shop.username] - moved, shop.username
             assert balances[shop.client] == shop.client_balance
+
+
+def _rows(db: sqlite3.Connection) -> dict[str, Row]:
+    found = db.execute("SELECT id, username, recipient, text, segments FROM message").fetchall()
+    return {str(number): Row(*rest) for number, *rest in found}
 
 
 def _sums(counts: list[int]) -> set[int]:

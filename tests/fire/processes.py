@@ -22,10 +22,14 @@ PATIENCE = 60.0
 
 
 def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE) -> None:
-    """Wait until it holds."""
+    """Wait until it holds.
+
+    :raises TimeoutError: it did not within `seconds`.
+    """
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"it never came true: {what}"
+        if time.monotonic() >= end:
+            raise TimeoutError(f"it never came true: {what}")
         time.sleep(0.01)
 
 
