@@ -95,7 +95,7 @@ class Retry:
             wait=self._pause,
             retry=tenacity.retry_if_exception(lambda error: _may_be_repeated(request, error))
             | tenacity.retry_if_result(lambda reply: request.repeatable and reply.status in _PASSING_STATUSES),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         )
         response: Response = retrying(attempt)
         return response
