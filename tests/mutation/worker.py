@@ -83,11 +83,11 @@ class Session:
             f"{len(self.statuses)}/{len(self._names)} {self.statuses[name]} {name}", file=sys.__stderr__, flush=True
         )
 
-    def _try(self, name: str, items: list[pytest.Item], usual: float) -> int:
+    def _try(self, name: str, items: list[tuple[pytest.Item, float]]) -> int:
         """1 where a test notices the mutant, 0 where none does; no return where it takes too long."""
-        signal.alarm(30 + int(15 * usual))
         set_mutant_under_test(name)
-        for item in items:
+        for item, usual in items:
+            signal.alarm(20 + int(10 * usual))
             runtestprotocol(item, nextitem=None)
             if self._failed:
                 return 1

@@ -52,7 +52,7 @@ PASSING: dict[str, Callable[[ScriptedServer], Answer]] = {
     "599": lambda server: reply(b"", "599 Odd"),
 }
 
-PATIENCE = {stalled: 0.7}
+PATIENCE: dict[Callable[[ScriptedServer], Answer], float] = {stalled: 0.7}
 """Seconds that a server which says nothing is waited for; the rest say something, however busy the machine is."""
 
 ANSWERS = [fault for name, fault in PASSING.items() if name.isdigit()]
