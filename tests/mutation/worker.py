@@ -67,9 +67,12 @@ class Session:
                 self._wait(running)
             pid = os.fork()
             if not pid:
-                os._exit(
-                    self._try(name, [session.items[index] for _, index in tests], sum(took for took, _ in tests))
-                )
+                outcome = 3
+                try:
+                    outcome = self._try(name, [(session.items[index], usual) for usual, index in tests])
+                finally:
+                    # Whatever happens, a child goes no further: all that follows is the parent's to do.
+                    os._exit(outcome)
             running[pid] = name
         while running:
             self._wait(running)
