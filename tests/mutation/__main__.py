@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,6 +59,24 @@ GROUPS = {
 }
 
 
+_PROSE = re.compile(r'"(?:XX)?([^" ]* [^" ]* [^"]*?)(?:XX)?"')
+_CODEC = re.compile(r'(?<=code\(")[A-Za-z0-9-]+')
+_HEADER = re.compile(r'(?<=header\()([a-z.]+, )?"[A-Za-z-]+"')
+_STRICT = re.compile(r",(?: strict=\w+)? ?\)")
+
+CLASSES: dict[str, Callable[[str], str]] = {
+    # The wording of a sentence of three words or more is free; what it must name is in braces, which are not this.
+    "prose": lambda code: _PROSE.sub(lambda found: found[1].lower(), code),
+    # Python knows a codec in any case.
+    "codec": lambda code: _CODEC.sub(lambda found: found[0].lower(), code),
+    # The name of a header is looked up in any case (RFC 9110, section 5.1).
+    "header": lambda code: _HEADER.sub(lambda found: found[0].lower(), code),
+    # strict= is an assertion: the two that are zipped were made equally long.
+    "strict": lambda code: _STRICT.sub(")", code),
+}
+"""What is not told one by one: a change that these make no difference of makes none to a caller."""
+
+
 class Mutant(NamedTuple):
     """One change, by what it changes: numbers move whenever a function is edited."""
 
@@ -76,6 +96,11 @@ def run(group: Group, scratch: Path, **options: Any) -> list[dict[str, Any]]:
     subprocess.run([sys.executable, WORKER, json.dumps(order)], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
     found: list[dict[str, Any]] = json.loads(results.read_text("utf-8"))
     return found
+
+
+def class_of(mutant: Mutant) -> str | None:
+    """Which of `CLASSES` it is of."""
+    return next((name for name, same in CLASSES.items() if same(mutant.was) == same(mutant.now)), None)
 
 
 def identity(result: dict[str, Any]) -> Mutant:
@@ -109,20 +134,24 @@ def main() -> int:
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     explained = {
-        Mutant(entry["module"], entry["function"], entry["was"], entry["now"])
+        Mutant(entry["module"], entry["function"], entry["was"], now)
         for entry in load_toml(SURVIVORS)["survivor"]
+        for now in entry["now"]
     }
     wrong = 0
     for name in options.groups or GROUPS:
         with tempfile.TemporaryDirectory() as scratch:
             chosen = {key: getattr(options, key) for key in ("only", "sample", "seed", "workers")}
             results = run(GROUPS[name], Path(scratch), **chosen)
-        alive = {identity(result) for result in results if result["status"] not in ("killed", "timeout")}
+        survived = [identity(result) for result in results if result["status"] not in ("killed", "timeout")]
+        alive = {mutant for mutant in survived if not class_of(mutant)}
         # A sample says nothing of those that are not in it.
         tried = {place(result) for result in results} if options.sample == sys.maxsize else set()
         stale = {mutant for mutant in explained if mutant[:2] in tried} - alive
         counts = Counter(result["status"] for result in results)
         print(f"{name}: {len(results)} mutants:", ", ".join(f"{count} {status}" for status, count in counts.items()))
+        classes = Counter(filter(None, map(class_of, survived)))
+        print("  of classes:", ", ".join(f"{count} {kind}" for kind, count in classes.items()) or "none")
         for title, mutants in (("SURVIVED", alive - explained), ("EXPLAINED, BUT KILLED OR GONE", stale)):
             for mutant in sorted(mutants):
                 print(f"\n{title}: {mutant.module} {mutant.function}")
