@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -32,12 +33,15 @@ _STATUSES = {0: "survived", 1: "killed", -signal.SIGALRM: "timeout"}
 
 
 class Session:
-    """A pytest plugin that, in place of running each test once, tries every mutant of `names`."""
+    """A pytest plugin that, in place of running each test once, tries every mutant of `names`.
 
-    def __init__(self, names: list[str], workers: int) -> None:
+    What runs on import alone is past once there is a session: a mutant of it is tried by a pytest of its own.
+    """
+
+    def __init__(self, names: list[str], tests: list[str], workers: int) -> None:
         self.statuses: dict[str, str] = {}
         self.problem = ""
-        self._names, self._workers = names, workers
+        self._names, self._tests, self._workers = names, tests, workers
         self._failed = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -47,7 +51,7 @@ class Session:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """What pytest calls once all is collected."""
         reaching: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-        set_mutant_under_test("stats")
+        on_import = set(state()._stats)
         for index, item in enumerate(session.items):
             began = time.monotonic()
             state()._stats.clear()
@@ -59,8 +63,9 @@ class Session:
                 reaching[function].append((time.monotonic() - began, index))
         running: dict[int, str] = {}
         for name in self._names:
-            tests = sorted(reaching[mangled_name_from_mutant_name(name)])
-            if not tests:
+            function = mangled_name_from_mutant_name(name)
+            tests = sorted(reaching[function])
+            if not tests and function not in on_import:
                 self.statuses[name] = "no tests"
                 continue
             if len(running) == self._workers:
@@ -89,6 +94,11 @@ class Session:
     def _try(self, name: str, items: list[tuple[pytest.Item, float]]) -> int:
         """1 where a test notices the mutant, 0 where none does; no return where it takes too long."""
         set_mutant_under_test(name)
+        if not items:
+            alone = subprocess.run(
+                [sys.executable, "-m", "pytest", "-x", *self._tests], stdout=subprocess.DEVNULL, timeout=600
+            )
+            return 1 if alone.returncode else 0
         for item, usual in items:
             signal.alarm(20 + int(10 * usual))
             runtestprotocol(item, nextitem=None)
@@ -118,11 +128,13 @@ def main(modules: list[str], tests: list[str], only: str, sample: int, seed: int
     mutants = [(path, name) for path, name in _mutants() if only in name]
     if sample < len(mutants):
         mutants = sorted(random.Random(seed).sample(mutants, sample))  # noqa: S311
-    session = Session([name for _, name in mutants], workers)
+    arguments = ["--rootdir=.", "-q", "--tb=no", *config().pytest_add_cli_args, *tests]
+    session = Session([name for _, name in mutants], arguments, workers)
     os.environ["PY_IGNORE_IMPORTMISMATCH"] = "1"
     above = Path.cwd()
     os.chdir("mutants")
-    pytest.main(["--rootdir=.", "-q", "--tb=no", *config().pytest_add_cli_args, *tests], plugins=[session])
+    set_mutant_under_test("stats")
+    pytest.main(arguments, plugins=[session])
     os.chdir(above)
     if session.problem:
         sys.exit(session.problem)

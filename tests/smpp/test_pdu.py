@@ -501,6 +501,7 @@ def test_an_octet_is_one(name: str) -> None:
         (EnquireLink(sequence_number=None), "sequence_number: expected int, not NoneType"),  # type: ignore[arg-type]  # the point
         (EnquireLink(sequence_number=1, command_status=8), "command_status: 8 is not within 0 to 0"),
         (EnquireLinkResp(sequence_number=1, command_status=-1), "command_status: -1 is not"),
+        (EnquireLinkResp(sequence_number=1, command_status=2**32), "command_status: 4294967296 is not"),
         (SubmitSmResp(sequence_number=1, command_status=8, message_id="1"), "message_id, tlvs: are not returned"),
         (BindReceiverResp(sequence_number=1, command_status=8, system_id="x"), "system_id, tlvs: are not returned"),
         (EnquireLink(sequence_number=1, rest=b"x"), "rest: "),
@@ -736,6 +737,7 @@ def test_an_unknown_command_is_refused_by_generic_nack(command_id: int) -> None:
     # Sections 3.3 and 4.3.1.
     error = failure(framed(command_id, b"body", number=6))
     assert (error.command_status, error.sequence_number, error.length) == (0x03, 6, 20)
+    assert str(error) == f"command_id: 0x{command_id:08X} is unknown here"
     assert answer_to(error) == GenericNack(sequence_number=6, command_status=0x03)
 
 
