@@ -62,6 +62,7 @@ GROUPS = {
 _PROSE = re.compile(r'"(?:XX)?([^" ]* [^" ]* [^"]*?)(?:XX)?"')
 _CODEC = re.compile(r'(?<=code\(")[A-Za-z0-9-]+')
 _HEADER = re.compile(r'(?<=header\()([a-z.]+, )?"[A-Za-z-]+"')
+_CAST = re.compile(r"(?<=cast\()[\w.]+(?=, )")
 _STRICT = re.compile(r",(?: strict=\w+)? ?\)")
 
 CLASSES: dict[str, Callable[[str], str]] = {
@@ -71,6 +72,8 @@ CLASSES: dict[str, Callable[[str], str]] = {
     "codec": lambda code: _CODEC.sub(lambda found: found[0].lower(), code),
     # The name of a header is looked up in any case (RFC 9110, section 5.1).
     "header": lambda code: _HEADER.sub(lambda found: found[0].lower(), code),
+    # For the type checker alone.
+    "cast": lambda code: _CAST.sub("...", code),
     # strict= is an assertion: the two that are zipped were made equally long.
     "strict": lambda code: _STRICT.sub(")", code),
 }

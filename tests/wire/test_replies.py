@@ -403,10 +403,19 @@ def test_an_error_that_is_none_does_not_undo_what_was_done(operation: str, error
     assert done in ([SentMessage("1", Outcome.ACCEPTED, "", "111")], TopUp("bob", 9000))
 
 
-@pytest.mark.parametrize("status", [400, 403, 409, 422])
+ALL_REFUSED = '{"message": [{"recipient": "0722", "status": 7, "statusDescription": "Invalid recipient"}]}'
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 422, 499])
 def test_messages_that_were_all_refused_are_read_at_a_4xx(status: int) -> None:
-    body = '{"message": [{"recipient": "0722", "status": 7, "statusDescription": "Invalid recipient"}]}'
-    assert [m.outcome for m in read("sendtext", body, status)] == [Outcome.REJECTED]
+    assert [m.outcome for m in read("sendtext", ALL_REFUSED, status)] == [Outcome.REJECTED]
+
+
+@pytest.mark.parametrize("status", [399, 500])
+def test_at_another_status_they_are_not(status: int) -> None:
+    error = failed("sendtext", ALL_REFUSED, status)
+    assert isinstance(error, ServiceError)
+    assert (error.status, isinstance(error, OutcomeUnknown)) == (status, status >= 500)
 
 
 @pytest.mark.parametrize("body", [V2_SENT, LEGACY_SENT])
@@ -656,6 +665,70 @@ def test_what_is_unclear_keeps_its_body_and_tells_who_may_have_acted(name: str, 
             assert (error.body, error.status) == (response(body).text(), status)
         if isinstance(error, OutcomeUnknown):
             assert error.operation == operation
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "status", "told"),
+    [
+        ("balance", "", 200, "HTTP 200, it is empty: ''"),
+        ("balance", " <HTML>x", 404, "HTTP 404, it is a page of HTML: ' <HTML>x'"),
+        ("balance", "<!DOCTYPE html>x", 200, "HTTP 200, it is a page of HTML: '<!DOCTYPE html>x'"),
+        ("balance", "50", 302, "HTTP 302, its status is not 2xx: '50'"),
+        ("sendtext", "50", 404, "HTTP 404, it holds no message: '50'"),
+        ("balance", "5.0", 200, "HTTP 200, a balance is not a whole number: '5.0'"),
+        ("balance", "[]", 200, "HTTP 200, it holds 0 records, not one balance: '[]'"),
+        ("balance", '{"a": null}', 200, "HTTP 200, the fields that should be in it are not: '{\"a\": null}'"),
+        ("balance", '{"a": [1', 200, "HTTP 200, not JSON (JSONDecodeError): '{\"a\": [1'"),
+        ("balance", "<a", 200, "HTTP 200, not XML that is safe to read (ParseError): '<a'"),
+        ("login", "1", 200, "HTTP 200, it does not say that the user exists: '1'"),
+        ("subacctopup", "1", 200, "HTTP 200, it does not say that the top-up was successful: '1'"),
+        ("subusers", "<a><balance>1</balance></a>", 200, "HTTP 200, a record has no subusername or subaccuser: '<a>"),
+        ("deliveryreport", "[]", 200, "HTTP 200, it holds no report: '[]'"),
+        ("sendtext", "[]", 200, "HTTP 200, it holds no message: '[]'"),
+        ("sendtext", '[{"recipient": 1}]', 200,
+         "HTTP 200, a record has neither messageId nor status: '[{\"recipient\": 1}]'"),
+        ("balance", "1" * 200, 200, f"HTTP 200, a balance is not a whole number: '{'1' * 200}'"),
+        ("balance", "1" * 201, 200, f"HTTP 200, a balance is not a whole number: '{'1' * 200}...'"),
+    ],
+    ids=lambda value: str(value)[:30],
+)  # fmt: skip
+def test_an_error_says_what_is_wrong_with_the_reply(operation: str, body: str, status: int, told: str) -> None:
+    assert str(failed(operation, body, status)).partition(". ")[0].startswith(f"{operation}: {told}")
+
+
+def test_an_error_says_what_the_service_says() -> None:
+    reply = Response(418, b'{"error": "The moon is full"}', reason="I'm a teapot")
+    with pytest.raises(UnrecognisedFailure) as raised:
+        decode_reply(CALLS["balance"], reply)
+    assert str(raised.value) == "balance: the service says 'The moon is full' (HTTP 418 I'm a teapot)"
+    # Where it contradicts itself, what is wrong is said as well.
+    body = '{"error": "no", "message": [{"messageId": "1", "status": 111}]}'
+    assert str(failed("sendtext", body)).startswith("sendtext: the service says 'no' (HTTP 200), it holds no message")
+    assert str(failed("sendtext", V2_SENT, 302)).startswith(
+        "sendtext: the service says 'Message sent successfully' (HTTP 302), its status is not 2xx"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "body"), [(dict, "dict", "5"), (list, "list", "5"), (Element, "Element", "+")]
+)
+def test_a_document_of_another_kind_says_so(kind: Any, name: str, body: str) -> None:
+    with pytest.raises(ReplyError) as raised:
+        decode_document(CALLS["balance"], response(body), kind)
+    assert str(raised.value) == f"balance: HTTP 200, it is not a {name}: '{body}'"
+    with pytest.raises(ReplyError, match=r"HTTP 200, it is empty: ''$"):
+        decode_document(CALLS["balance"], response(""), kind)
+
+
+def test_a_document_behind_a_byte_order_mark() -> None:
+    body = b"\xef\xbb\xbf<r><a><b/></a></r>"
+    assert decode_document(CALLS["subusers"], response(body), list) == [{"b": ""}]
+
+
+def test_a_failure_is_a_thousand_characters_at_most() -> None:
+    for length, kind in ((1_000, InsufficientBalance), (1_001, ReplyError)):
+        error = failed("balance", json.dumps({"error": "insufficient balance".ljust(length, "!")}))
+        assert type(error) is kind
 
 
 def test_an_error_of_a_long_body_says_it_in_short() -> None:
