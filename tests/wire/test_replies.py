@@ -701,10 +701,25 @@ def test_an_error_says_what_the_service_says() -> None:
     with pytest.raises(UnrecognisedFailure) as raised:
         decode_reply(CALLS["balance"], reply)
     assert str(raised.value) == "balance: the service says 'The moon is full' (HTTP 418 I'm a teapot)"
+    for operation, body, status, told in (
+        ("balance", "", 500, ""),
+        ("balance", '{"error": "timeout"}', 500, "timeout"),
+        ("balance", "", 401, ""),
+        ("balance", '{"error": "who?"}', 401, "who?"),
+        ("balance", "Insufficient Balance", 200, "Insufficient Balance"),
+    ):
+        error = failed(operation, body, status)
+        assert isinstance(error, ServiceError)
+        assert (error.text, error.status) == (told, status)
+        said = f"the service says {told!r} (HTTP {status})" if told else f"HTTP {status}"
+        assert str(error) == f"{operation}: {said}"
     # Where it contradicts itself, what is wrong is said as well.
     body = '{"error": "no", "message": [{"messageId": "1", "status": 111}]}'
     assert str(failed("sendtext", body)).startswith("sendtext: the service says 'no' (HTTP 200), it holds no message")
-    assert str(failed("sendtext", V2_SENT, 302)).startswith(
+    contradicting = failed("sendtext", V2_SENT, 302)
+    assert isinstance(contradicting, ReplyError)
+    assert (contradicting.body, contradicting.status) == (V2_SENT, 302)
+    assert str(contradicting).startswith(
         "sendtext: the service says 'Message sent successfully' (HTTP 302), its status is not 2xx"
     )
 
