@@ -588,6 +588,7 @@ def test_the_words_of_a_failure_are_known(text: str, kind: type[ServiceError]) -
     assert failure_kind(text) is kind
     assert failure_text(kind("x", text=text)) == text
     assert failure_kind(failure_text(kind("x"))) is kind
+    assert failure_text(UnrecognisedFailure("x")) == "internal service error"
 
 
 @pytest.mark.parametrize(
@@ -738,6 +739,18 @@ def test_a_document_of_another_kind_says_so(kind: Any, name: str, body: str) -> 
 def test_a_document_behind_a_byte_order_mark() -> None:
     body = b"\xef\xbb\xbf<r><a><b/></a></r>"
     assert decode_document(CALLS["subusers"], response(body), list) == [{"b": ""}]
+
+
+@pytest.mark.parametrize(("status", "acted"), [(302, False), (303, True), (304, False)])
+def test_only_303_of_the_redirects_may_tell_of_something_done(status: int, acted: bool) -> None:
+    # RFC 9110, section 15.4.4: it names the place of the answer to what was done.
+    assert isinstance(failed("subacctopup", "moved", status), OutcomeUnknown) == acted
+
+
+def test_bytes_that_happen_to_decode_are_no_words() -> None:
+    error = failed("balance", b"caf\xe9 is full", 404)
+    assert isinstance(error, ReplyError)
+    assert str(error) == "balance: HTTP 404, its status is not 2xx: 'caf\ufffd is full'"
 
 
 def test_a_failure_is_a_thousand_characters_at_most() -> None:
