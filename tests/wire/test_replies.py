@@ -83,7 +83,7 @@ def test_both_dialects_share_the_reader() -> None:
      '{"SMSBALANCE": 50}', '[{"smsBalance": "50"}]', '{"message": {"smsBalance": 50}}',
      '{"message": [{"balance": 50}]}', "<balance>50</balance>", "<response> 50 </response>",
      "<user><smsBalance>50</smsBalance></user>", "<a><user><smsBalance>50</smsBalance></user></a>",
-     '<?xml version="1.0"?><x:a xmlns:x="urn:a">50</x:a>'],
+     '<?xml version="1.0"?><x:a xmlns:x="urn:a">50</x:a>', "\ufeff<balance>50</balance>", '"\\u0035\\u0030"'],
 )  # fmt: skip
 def test_a_balance_in_each_form(body: str) -> None:
     assert read("balance", body) == 50
@@ -751,6 +751,15 @@ def test_bytes_that_happen_to_decode_are_no_words() -> None:
     error = failed("balance", b"caf\xe9 is full", 404)
     assert isinstance(error, ReplyError)
     assert str(error) == "balance: HTTP 404, its status is not 2xx: 'caf\ufffd is full'"
+
+
+def test_quotation_marks_around_what_is_no_json_are_no_part_of_it() -> None:
+    error = failed("subacctopup", '"Failed to top up "bob" account"')
+    assert isinstance(error, TopUpFailed)
+    assert error.text == 'Failed to top up "bob" account'
+    error = failed("balance", '"X is in the "way" of X"', 400)
+    assert isinstance(error, UnrecognisedFailure)
+    assert error.text == 'X is in the "way" of X'
 
 
 def test_a_failure_is_a_thousand_characters_at_most() -> None:
