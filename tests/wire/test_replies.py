@@ -679,6 +679,8 @@ def test_what_is_unclear_keeps_its_body_and_tells_who_may_have_acted(name: str, 
         ("balance", "5.0", 200, "HTTP 200, a balance is not a whole number: '5.0'"),
         ("balance", "[]", 200, "HTTP 200, it holds 0 records, not one balance: '[]'"),
         ("balance", '{"a": null}', 200, "HTTP 200, the fields that should be in it are not: '{\"a\": null}'"),
+        ("balance", "<errorCode>5</errorCode>", 200, "HTTP 200, it tells a failure: '<errorCode>"),
+        ("balance", "<statusCode>5</statusCode>", 200, "HTTP 200, the fields that should be in it are not: '<status"),
         ("balance", '{"a": [1', 200, "HTTP 200, not JSON (JSONDecodeError): '{\"a\": [1'"),
         ("balance", "<a", 200, "HTTP 200, not XML that is safe to read (ParseError): '<a'"),
         ("login", "1", 200, "HTTP 200, it does not say that the user exists: '1'"),
@@ -760,6 +762,17 @@ def test_quotation_marks_around_what_is_no_json_are_no_part_of_it() -> None:
     error = failed("balance", '"X is in the "way" of X"', 400)
     assert isinstance(error, UnrecognisedFailure)
     assert error.text == 'X is in the "way" of X'
+
+
+@pytest.mark.parametrize("body", ['[{"messageId": "1", "status": 111}, {}]', '{"a": [{"messageId": "1"}, 7]}'])
+def test_a_success_before_what_is_no_record_is_not_forgotten(body: str) -> None:
+    # The status alone would say that nothing was sent.
+    assert isinstance(failed("sendtext", body, 404), OutcomeUnknown)
+
+
+def test_three_wrappings_are_taken_off_and_no_more() -> None:
+    assert read("balance", '{"a": {"b": {"c": {"balance": 5}}}}') == 5
+    assert isinstance(failed("balance", '{"a": {"b": {"c": {"d": {"balance": 5}}}}}'), ReplyError)
 
 
 def test_a_failure_is_a_thousand_characters_at_most() -> None:
