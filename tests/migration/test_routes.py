@@ -122,10 +122,18 @@ _MODES = ("legacy", "v2", "shadow", "verify", "canary:N")
 @pytest.mark.parametrize(
     ("routes", "told"),
     [
-        ("balnce=v2", ["'balnce'", *CALLS, "*"]),
+        (
+            "balnce=v2",
+            [
+                "there is no operation 'balnce': there are balance, sendtext, subusers, resellerclients, "
+                "subacctopup, resellerclienttopup, login; * is the rest"
+            ],
+        ),
         ("Balance=v2", ["'Balance'", "balance"]),
         ("=v2", ["''", "balance"]),
-        ("balance=v3", ["balance=v3", "'v3'", *_MODES]),
+        ("balance=v3", ["balance=v3: there is no mode 'v3': there are legacy, v2, shadow, verify, canary:N"]),
+        ("sendtext=shadow, *=v2", ["routes: sendtext=shadow would make sendtext twice"]),
+        ("*=shadow", ["routes: *=shadow would make sendtext twice"]),
         ("balance=V2", ["'V2'", *_MODES]),
         ("*=mirror", ["*=mirror", *_MODES]),
         ("balance=", ["balance=", "''", *_MODES]),
@@ -165,8 +173,32 @@ def test_a_refusal_names_what_is_wrong_and_what_there_is(routes: Any, told: list
 
 @pytest.mark.parametrize("routes", [None, 5, b"balance=v2", ["balance=v2"], {"balance": None}, {"*": 5}], ids=repr)
 def test_what_is_of_no_type_that_routes_have(routes: Any) -> None:
-    with pytest.raises(errors.WrongType, match="routes"):
+    wrong = next(iter(routes.values())) if isinstance(routes, dict) else routes
+    with pytest.raises(errors.WrongType, match=rf"^routes.* is a {type(wrong).__name__}: give a text such as '"):
         Routes.of(routes)
+
+
+@pytest.mark.parametrize(
+    ("route", "apis"),
+    [
+        ("legacy", ["legacy"]),
+        ("v2", ["v2"]),
+        *[(mode, ["legacy", "v2"]) for mode in ("shadow", "verify", "canary:0")],
+    ],
+)
+def test_which_apis_a_route_ever_asks(route: str, apis: list[str]) -> None:
+    routes = Routes.parse(f"balance={route}, *={apis[0]}")
+    assert [api for api in ("legacy", "v2") if routes["balance"].asks(api)] == apis
+    assert [api for api in ("legacy", "v2") if routes.ask(api)] == apis
+
+
+@pytest.mark.parametrize(("mode", "balance"), [("shadow", "7"), ("verify", "10000")])
+def test_a_route_that_asks_both_answers_from_the_one_in_charge(mode: str, balance: str, apis: Apis) -> None:
+    router = apis.router(f"balance={mode}, *=v2", to_legacy=Says(b"7"))
+    assert router.handle(asking(Balance("demo"))).text() == balance
+    router.close()
+    assert sorted(apis.asked) == [("legacy", "balance"), ("v2", "balance")]
+    assert router.comparisons.counts()["balance"].different == 1
 
 
 # Nothing is made by both

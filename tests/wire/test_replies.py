@@ -719,12 +719,13 @@ def test_an_error_says_what_the_service_says() -> None:
     # Where it contradicts itself, what is wrong is said as well.
     body = '{"error": "no", "message": [{"messageId": "1", "status": 111}]}'
     assert str(failed("sendtext", body)).startswith("sendtext: the service says 'no' (HTTP 200), it holds no message")
-    contradicting = failed("sendtext", V2_SENT, 302)
-    assert isinstance(contradicting, ReplyError)
-    assert (contradicting.body, contradicting.status) == (V2_SENT, 302)
-    assert str(contradicting).startswith(
-        "sendtext: the service says 'Message sent successfully' (HTTP 302), its status is not 2xx"
-    )
+    for status in (302, 404):
+        contradicting = failed("sendtext", V2_SENT, status)
+        assert isinstance(contradicting, ReplyError)
+        assert (contradicting.body, contradicting.status) == (V2_SENT, status)
+        assert str(contradicting).startswith(
+            f"sendtext: the service says 'Message sent successfully' (HTTP {status}), its status is not 2xx"
+        )
 
 
 @pytest.mark.parametrize(
@@ -773,6 +774,48 @@ def test_a_success_before_what_is_no_record_is_not_forgotten(body: str) -> None:
 def test_three_wrappings_are_taken_off_and_no_more() -> None:
     assert read("balance", '{"a": {"b": {"c": {"balance": 5}}}}') == 5
     assert isinstance(failed("balance", '{"a": {"b": {"c": {"d": {"balance": 5}}}}}'), ReplyError)
+
+
+def test_an_error_beside_it_takes_the_value_away() -> None:
+    assert isinstance(failed("balance", "<r><error>5</error><balance>50</balance></r>"), ReplyError)
+    for body in (
+        '{"error": true, "message": "Successful Top up of 9000 SMS to bob"}',
+        "<r><error>5</error><message>Successful Top up of 9000 SMS to bob</message></r>",
+    ):
+        assert isinstance(failed("subacctopup", body), OutcomeUnknown)
+
+
+def test_an_empty_element_is_an_empty_text() -> None:
+    body = "<r><e><subUserName/><smsBalance>5</smsBalance></e></r>"
+    assert read("subusers", body) == [SubUser("", 5)]
+
+
+@pytest.mark.parametrize(("records", "kind"), [(1_000, InsufficientBalance), (1_001, ReplyError)])
+def test_a_thousand_records_are_searched_for_a_failure(records: int, kind: type[MSpaceError]) -> None:
+    quiet, last = {"messageId": "1"}, {"statusDescription": "Insufficient Balance"}
+    assert type(failed("subusers", json.dumps([*[quiet] * (records - 1), last]), 404)) is kind
+
+
+def test_a_record_is_told_by_what_there_is_of_it() -> None:
+    (message,) = read("sendtext", '[{"messageId": "1", "statusDescription": "rejected by the network"}]')
+    assert message == SentMessage("1", Outcome.REJECTED, "", "", "rejected by the network")
+    assert read("sendtext", '[{"messageId": "1"}]') == [SentMessage("1", Outcome.UNKNOWN)]
+    assert read("deliveryreport", '[{"messageId": "1", "status": 3}]') == [DeliveryReport("1", "3")]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        # It speaks of one recipient.
+        {"recipient": "0722", "status": 7},
+        # It may be on its way all the same.
+        {"status": "queued", "statusDescription": "Insufficient Balance"},
+    ],
+)
+def test_not_every_record_refuses_the_send_as_a_whole(record: dict[str, object]) -> None:
+    refusal = {"status": 0, "statusDescription": "Insufficient Balance"}
+    assert isinstance(failed("sendtext", json.dumps([refusal, refusal])), InsufficientBalance)
+    assert len(read("sendtext", json.dumps([refusal, record]))) == 2
 
 
 def test_a_failure_is_a_thousand_characters_at_most() -> None:
