@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mspace_legacy import Secret, errors
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
-from mspace_legacy.migration import Adapter, Route, Router, Routes
+from mspace_legacy.migration import Adapter, Comparisons, Route, Router, Routes
 from mspace_legacy.models import (
     Balance,
     Call,
@@ -198,7 +198,34 @@ def test_a_route_that_asks_both_answers_from_the_one_in_charge(mode: str, balanc
     assert router.handle(asking(Balance("demo"))).text() == balance
     router.close()
     assert sorted(apis.asked) == [("legacy", "balance"), ("v2", "balance")]
-    assert router.comparisons.counts()["balance"].different == 1
+    assert router.comparisons.counts["balance"].different == 1
+
+
+def test_a_way_has_the_name_of_its_route(apis: Apis) -> None:
+    router = apis.router("balance=shadow, subusers=verify, login=legacy, sendtext=canary:100, *=v2")
+    names = {operation: way(router, call) for operation, call in CALLS.items()}
+    assert names == {
+        "balance": "shadow", "subusers": "verify", "login": "legacy", "sendtext": "canary:100 to v2",
+        "resellerclients": "v2", "subacctopup": "v2", "resellerclienttopup": "v2",
+    }  # fmt: skip
+    assert router.way("deliveryreport", lambda: Balance("demo")).name == "v2"
+
+
+def test_a_router_over_one_transport_reaches_both_apis(apis: Apis) -> None:
+    comparisons = Comparisons()
+    both = Seen("both", apis.legacy, apis.asked)
+    router = Router.over(
+        both, "balance=shadow, login=legacy, *=v2", STORE, base_url="http://v2.example", comparisons=comparisons
+    )
+    assert router.comparisons is comparisons
+    for call in (Balance("demo"), Login("demo"), SubUsers("demo")):
+        assert router.handle(asking(call)).status == 200
+    assert comparisons.wait(20)
+    assert comparisons.counts["balance"].equal == 1
+    # A login would be a balance call of v2.
+    assert sorted(apis.asked) == [("both", name) for name in ("balance", "balance", "login", "subusers")]
+    router.close()
+    comparisons.close()
 
 
 # Nothing is made by both

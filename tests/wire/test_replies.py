@@ -799,6 +799,10 @@ def test_a_thousand_records_are_searched_for_a_failure(records: int, kind: type[
 def test_a_record_is_told_by_what_there_is_of_it() -> None:
     (message,) = read("sendtext", '[{"messageId": "1", "statusDescription": "rejected by the network"}]')
     assert message == SentMessage("1", Outcome.REJECTED, "", "", "rejected by the network")
+    (message,) = read("sendtext", '[{"messageId": "1", "error": "rejected"}]')
+    assert message == SentMessage("1", Outcome.REJECTED, "", "", "rejected")
+    (message,) = read("sendtext", LEGACY_SENT.replace(":793", ""))
+    assert message.response_time == datetime(2018, 6, 25, 11, 12, 19)
     assert read("sendtext", '[{"messageId": "1"}]') == [SentMessage("1", Outcome.UNKNOWN)]
     assert read("deliveryreport", '[{"messageId": "1", "status": 3}]') == [DeliveryReport("1", "3")]
 
