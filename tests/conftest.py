@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from mspace_legacy.emulator import Emulator
 from mspace_legacy.server import Server
@@ -15,6 +15,17 @@ from tests.servers import ScriptedServer
 
 # A machine that is busy with another test must not fail a property for its speed.
 settings.register_profile("default", deadline=None)
+# One mutant among thousands gets a second, and the same one each time: what a property alone would find by luck is no
+# kill.
+settings.register_profile(
+    "mutation",
+    deadline=None,
+    max_examples=10,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    report_multiple_bugs=False,
+)
 settings.load_profile("default")
 
 

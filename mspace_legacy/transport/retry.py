@@ -69,7 +69,7 @@ class Retry:
         outcome: Response | TransportError
         try:
             outcome = response = self._transport.handle(request)
-            if response.status not in _PASSING_STATUSES or not request.repeatable:
+            if not _has_passing_status(request, response):
                 return response
         except TransportError as error:
             if not _may_be_repeated(request, error):
@@ -94,8 +94,8 @@ class Retry:
             stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(left),
             wait=self._pause,
             retry=tenacity.retry_if_exception(lambda error: _may_be_repeated(request, error))
-            | tenacity.retry_if_result(lambda reply: request.repeatable and reply.status in _PASSING_STATUSES),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            | tenacity.retry_if_result(lambda reply: _has_passing_status(request, reply)),
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         )
         response: Response = retrying(attempt)
         return response
@@ -110,6 +110,10 @@ class Retry:
 
 def _may_be_repeated(request: Request, error: BaseException) -> bool:
     return isinstance(error, NotSent) or (request.repeatable and isinstance(error, TransportError))
+
+
+def _has_passing_status(request: Request, response: Response) -> bool:
+    return request.repeatable and response.status in _PASSING_STATUSES
 
 
 def _asked_pause(outcome: Any) -> float:

@@ -25,17 +25,16 @@ def service_url(url: str, path: str, *, name: str) -> str:
         raise WrongType(f"{name} is a {type(url).__name__}: give a text such as 'https://host{path}'")
     # What stands before an @ may be a password, however little the rest looks like a URL.
     shown = redact(f"...@{url.rpartition('@')[2]}" if "@" in url else url)
-    parts, port = urlsplit(""), None
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        parts = urlsplit("")
+        parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidInput(f"{name} {shown!r} is not an absolute URL: write 'http://host' or 'https://host:port'")
     if parts.username is not None or parts.password is not None:
         raise InvalidInput(f"{name} {shown!r} holds a user or a password: leave them out of the URL")
-    if parts.query or parts.fragment or "?" in url or "#" in url:
+    if "?" in url or "#" in url:
         raise InvalidInput(f"{name} {shown!r} has a query or a fragment: leave out what follows '?' or '#'")
     if _UNSAFE.search(url):
         raise InvalidInput(f"{name} {shown!r} holds a character that a URL can't: percent-encode it")

@@ -103,7 +103,8 @@ def parse_xml(body: bytes) -> Element:
         if encoding and not is_known_charset(encoding):
             raise ValueError("in an encoding that is not known")
 
-    parser: Any = ElementTree.XMLParser(target=Shallow(), forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    # Entities and external references are refused by default.
+    parser: Any = ElementTree.XMLParser(target=Shallow(), forbid_dtd=True)
     parser.parser.XmlDeclHandler = check_encoding
     try:
         parser.feed(body)

@@ -280,20 +280,16 @@ def content_of(response: Response) -> Content:
         return _of_json(parse_json(text), _DEEPEST_WRAPPING)
     if text[:1] == text[-1:] == '"':
         try:
-            return _of_json(parse_json(text), 0)
+            text = parse_json(text).strip()
         except Unreadable:
             text = text.strip('"')
     return Content(text=text, words=[text])
 
 
-def _of_json(value: Any, wrappings: int) -> Content:
-    if isinstance(value, dict):
-        return _of_object({str(key).lower(): member for key, member in value.items()}, wrappings)
+def _of_json(value: dict[str, Any] | list[Any], wrappings: int) -> Content:
     if isinstance(value, list):
         return _of_list(value)
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return Content(text=str(value).strip(), words=[str(value).strip()])
-    raise Unreadable(f"its JSON is {type(value).__name__}")
+    return _of_object({key.lower(): member for key, member in value.items()}, wrappings)
 
 
 def _of_list(items: list[Any]) -> Content:

@@ -22,6 +22,7 @@ from mspace_legacy import Client, MSpaceClient, errors
 from mspace_legacy.emulator import Emulator, Ledger
 from mspace_legacy.errors import MSpaceError, OutcomeUnknown
 from mspace_legacy.migration import Adapter
+from mspace_legacy.migration.adapter import failed
 from mspace_legacy.models import (
     Balance,
     Call,
@@ -399,6 +400,8 @@ def record(recipient: str, status: object = 111, message_id: str = "", **more: s
         (ANY[:1] * 2, [record(ANY[0], 5, "7"), record(ANY[0], 111, "8")], ["7 5", "8 ok"]),
         ((ANY[0], "+254722000001"), [record("254722000001")], ["1 ok", "1 ok"]),
         ((ANY[0], "+254722000001"), [record("+254722000001"), record(ANY[0], 5)], ["1 5", "1 ok"]),
+        (("0722000001", "254722000001"), [record("254722000001"), record("0722000001", 5), record("")],
+         ["1 5", "1 ok"]),
         # Two countries, one row of nine digits.
         (("254722000001", "256722000001"), [record("256722000001", 5), record("254722000001")], ["1 ok", "1 5"]),
         (("254722000001", "256722000001"), [record("+256722000001", 5), record("+254722000001")], [" ?", " ?"]),
@@ -613,6 +616,41 @@ def test_a_text_that_the_style_can_not_carry_is_not_sent(below: Counted) -> None
     response = ask(Adapter(below, STORE, style="xml"), SendText("demo", "DEMO", ("0722000000",), "a\x01b"))
     assert (response.status, below.requests) == (400, [])
     assert "message: character 2 is U+0001" in response.text()
+
+
+def test_a_reply_names_the_key_that_it_may_echo(below: Counted) -> None:
+    # Whoever prints it cleans it of what the request does not hold.
+    response = ask(Adapter(below, STORE), Balance("demo"))
+    assert [secret.reveal() for secret in response.secrets] == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "body"),
+    [
+        (errors.NotSent("no way there", fault="refused"), 503, "internal service error"),
+        (errors.ReplyLost("no reply", fault="closed"), 502, "internal service error"),
+        (errors.MSpaceError("anything else"), 502, "internal service error"),
+        (errors.ReplyError("unclear", body="x", status=200), 502, "internal service error"),
+        (errors.ReplyError("unclear", body="x", status=599), 599, "internal service error"),
+        (errors.UnrecognisedFailure("odd", text="the moon is full", body="x", status=418), 418, "the moon is full"),
+        (errors.UnrecognisedFailure("odd", text="the moon is full", body="x", status=200), 502, "the moon is full"),
+        (errors.TopUpFailed("no", text="Top up not Successful", status=400), 200, "Top up not Successful"),
+        (errors.AuthenticationError("no", text="who?", status=401), 200, "Athentication failure"),
+    ],
+    ids=lambda value: (
+        f"{type(value).__name__}-{getattr(value, 'status', '')}" if isinstance(value, Exception) else ""
+    ),
+)
+def test_what_a_caller_is_told_where_there_is_no_reply(error: MSpaceError, status: int, body: str) -> None:
+    response = failed(SubAccountTopUp("demo", "subuser1", 5), error, "json")
+    assert (response.status, response.text()) == (status, body)
+
+
+def test_a_refusal_without_words_is_a_page_that_says_so() -> None:
+    error = errors.ReplyError("unclear", body="x", status=404)
+    response = failed(SubAccountTopUp("demo", "subuser1", 5), error, "json")
+    assert response.status == 404
+    assert "HTTP Status 404 - The service behind this one refused the request" in response.text()
 
 
 def test_an_adapter_shows_no_secret_and_closes_what_is_below(below: Counted) -> None:

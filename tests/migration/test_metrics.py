@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +72,30 @@ def test_every_exchange_is_counted_once(gateway: Gateway, emulator: Emulator) ->
     assert told["mspace_gateway_refused_total{reason=malformed}"] == 2
     assert told[f"mspace_gateway_seconds_count{{{canary}}}"] == 4
     assert told[f"mspace_gateway_seconds_sum{{{canary}}}"] > 0
+
+
+def test_an_exchange_without_a_refusal_is_none(gateway: Gateway) -> None:
+    ask(gateway, f"{PATH}/balance/username=demo/password=demo-password")
+    page = ask(gateway, "http://h/metrics")
+    assert not any(name.startswith("mspace_gateway_refused_total") for name in samples(page))
+    assert [name for name, _ in page.headers] == ["Content-Type"]
+
+
+def test_one_page_counts_what_several_processes_did(tmp_path: Path) -> None:
+    counting = (
+        "from mspace_legacy.migration import Exchange\n"
+        "from mspace_legacy.migration.metrics import PrometheusMetrics\n"
+        "metrics = PrometheusMetrics()\n"
+        "metrics.observe(Exchange('id', '192.0.2.1', 'demo', 'balance', 'v2', '-', 200, 0.5))\n"
+        "print(metrics.page().body.decode())\n"
+    )
+    shared = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    pages = [
+        subprocess.run([sys.executable, "-c", counting], env=shared, check=True, capture_output=True).stdout
+        for _ in range(2)
+    ]
+    name = "mspace_gateway_requests_total{operation=balance,route=v2,status=200}"
+    assert [samples(Response(200, page))[name] for page in pages] == [1, 2]
 
 
 def test_comparisons_are_counted(gateway: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from mspace_legacy import Secret, errors
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
-from mspace_legacy.migration import Adapter, Route, Router, Routes
+from mspace_legacy.migration import Adapter, Comparisons, Route, Router, Routes
 from mspace_legacy.models import (
     Balance,
     Call,
@@ -122,10 +123,18 @@ _MODES = ("legacy", "v2", "shadow", "verify", "canary:N")
 @pytest.mark.parametrize(
     ("routes", "told"),
     [
-        ("balnce=v2", ["'balnce'", *CALLS, "*"]),
+        (
+            "balnce=v2",
+            [
+                "there is no operation 'balnce': there are balance, sendtext, subusers, resellerclients, "
+                "subacctopup, resellerclienttopup, login; * is the rest"
+            ],
+        ),
         ("Balance=v2", ["'Balance'", "balance"]),
         ("=v2", ["''", "balance"]),
-        ("balance=v3", ["balance=v3", "'v3'", *_MODES]),
+        ("balance=v3", ["balance=v3: there is no mode 'v3': there are legacy, v2, shadow, verify, canary:N"]),
+        ("sendtext=shadow, *=v2", ["routes: sendtext=shadow would make sendtext twice"]),
+        ("*=shadow", ["routes: *=shadow would make sendtext twice"]),
         ("balance=V2", ["'V2'", *_MODES]),
         ("*=mirror", ["*=mirror", *_MODES]),
         ("balance=", ["balance=", "''", *_MODES]),
@@ -165,8 +174,59 @@ def test_a_refusal_names_what_is_wrong_and_what_there_is(routes: Any, told: list
 
 @pytest.mark.parametrize("routes", [None, 5, b"balance=v2", ["balance=v2"], {"balance": None}, {"*": 5}], ids=repr)
 def test_what_is_of_no_type_that_routes_have(routes: Any) -> None:
-    with pytest.raises(errors.WrongType, match="routes"):
+    wrong = next(iter(routes.values())) if isinstance(routes, dict) else routes
+    with pytest.raises(errors.WrongType, match=rf"^routes.* is a {type(wrong).__name__}: give a text such as '"):
         Routes.of(routes)
+
+
+@pytest.mark.parametrize(
+    ("route", "apis"),
+    [
+        ("legacy", ["legacy"]),
+        ("v2", ["v2"]),
+        *[(mode, ["legacy", "v2"]) for mode in ("shadow", "verify", "canary:0")],
+    ],
+)
+def test_which_apis_a_route_ever_asks(route: str, apis: list[str]) -> None:
+    routes = Routes.parse(f"balance={route}, *={apis[0]}")
+    assert [api for api in ("legacy", "v2") if routes["balance"].asks(api)] == apis
+    assert [api for api in ("legacy", "v2") if routes.ask(api)] == apis
+
+
+@pytest.mark.parametrize(("mode", "balance"), [("shadow", "7"), ("verify", "10000")])
+def test_a_route_that_asks_both_answers_from_the_one_in_charge(mode: str, balance: str, apis: Apis) -> None:
+    router = apis.router(f"balance={mode}, *=v2", to_legacy=Says(b"7"))
+    assert router.handle(asking(Balance("demo"))).text() == balance
+    router.close()
+    assert sorted(apis.asked) == [("legacy", "balance"), ("v2", "balance")]
+    assert router.comparisons.counts["balance"].different == 1
+
+
+def test_a_way_has_the_name_of_its_route(apis: Apis) -> None:
+    router = apis.router("balance=shadow, subusers=verify, login=legacy, sendtext=canary:100, *=v2")
+    names = {operation: way(router, call) for operation, call in CALLS.items()}
+    assert names == {
+        "balance": "shadow", "subusers": "verify", "login": "legacy", "sendtext": "canary:100 to v2",
+        "resellerclients": "v2", "subacctopup": "v2", "resellerclienttopup": "v2",
+    }  # fmt: skip
+    assert router.way("deliveryreport", lambda: Balance("demo")).name == "v2"
+
+
+def test_a_router_over_one_transport_reaches_both_apis(apis: Apis) -> None:
+    comparisons = Comparisons()
+    both = Seen("both", apis.legacy, apis.asked)
+    router = Router.over(
+        both, "balance=shadow, login=legacy, *=v2", STORE, base_url="http://v2.example", comparisons=comparisons
+    )
+    assert router.comparisons is comparisons
+    for call in (Balance("demo"), Login("demo"), SubUsers("demo")):
+        assert router.handle(asking(call)).status == 200
+    assert comparisons.wait(20)
+    assert comparisons.counts["balance"].equal == 1
+    # A login would be a balance call of v2.
+    assert sorted(apis.asked) == [("both", name) for name in ("balance", "balance", "login", "subusers")]
+    router.close()
+    comparisons.close()
 
 
 # Nothing is made by both
@@ -265,6 +325,9 @@ def test_delivery_reports_go_to_v2_and_nowhere_else(routes: str, apis: Apis) -> 
     router = apis.router(routes)
     router.handle(asking(DeliveryReports("demo", "1")))
     assert apis.asked == [("v2", "deliveryreport")]
+    # Whoever made the request need not have said what it is.
+    router.handle(replace(asking(DeliveryReports("demo", "1")), operation=""))
+    assert apis.asked == [("v2", "deliveryreport")] * 2
     apis.v2.faults.add("reset-after")
     with pytest.raises(errors.ReplyLost):
         router.handle(asking(DeliveryReports("demo", "1")))
@@ -290,6 +353,22 @@ def test_a_request_that_can_not_be_read_reaches_neither(url: str, apis: Apis) ->
         assert response.status in (400, 404)
         assert "canary-8f31" not in response.text()
     assert apis.asked == []
+
+
+def test_closing_waits_for_the_comparisons_of_others_within_bounds(
+    apis: Apis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mspace_legacy.migration.routes.CLOSING_GRACE", 0.05)
+    held, comparisons = Held(Says(b"1")), Comparisons()
+    router = Router(Says(b"1"), held, "balance=shadow", comparisons=comparisons)
+    router.handle(asking(Balance("demo")))
+    assert held.entered.acquire(timeout=20)
+    router.close()
+    assert comparisons.counts == {}
+    held.go.set()
+    assert comparisons.wait(20)
+    assert comparisons.counts["balance"].equal == 1
+    comparisons.close()
 
 
 def test_closing_a_router_closes_both_ways(apis: Apis) -> None:
@@ -343,17 +422,35 @@ def test_a_canary_takes_its_part_and_no_other(percent: str, apis: Apis) -> None:
 
 
 def test_a_canary_of_all_takes_even_the_last_one(apis: Apis, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hash that is all ones comes once in 2**64 calls: too seldom to look for."""
+    """The hash that is all ones, or all zeros, comes once in 2**48 calls: too seldom to look for."""
 
-    class Ones:
+    class Fixed:
+        octet = b"\xff"
+
         def __init__(self, data: bytes) -> None: ...
 
         def digest(self) -> bytes:
-            return b"\xff" * 32
+            return self.octet * 32
 
-    monkeypatch.setattr("hashlib.sha256", Ones)
+    monkeypatch.setattr("hashlib.sha256", Fixed)
     assert way(apis.router("*=canary:100"), SEND) == "canary:100 to v2"
     assert way(apis.router("*=canary:99.999"), SEND) == "canary:99.999 to legacy"
+    monkeypatch.setattr(Fixed, "octet", b"\0")
+    assert way(apis.router("*=canary:0"), SEND) == "canary:0 to legacy"
+    assert way(apis.router("*=canary:0.001"), SEND) == "canary:0.001 to v2"
+
+
+def test_who_is_in_a_canary_is_the_same_in_every_version(apis: Apis) -> None:
+    # Whoever was moved by an earlier version must not be moved back by a later one.
+    for call, subject in (
+        (Balance("demo"), b"4:demo:"),
+        (SEND, b"4:demo:0722000000"),
+        (SubAccountTopUp("demo", "subuser1", 5), b"4:demo:subuser1"),
+    ):
+        share = int.from_bytes(hashlib.sha256(subject).digest()[:6], "big") * 100 / 2**48
+        below, above = share // 0.001 / 1000, share // 0.001 / 1000 + 0.001
+        assert way(apis.router(f"*=canary:{below:.3f}"), call).endswith(" to legacy")
+        assert way(apis.router(f"*=canary:{above:.3f}"), call).endswith(" to v2")
 
 
 def test_the_same_call_goes_the_same_way_in_every_process(apis: Apis) -> None:
@@ -418,12 +515,15 @@ def test_a_call_under_way_finishes_as_it_began(apis: Apis) -> None:
 
 def test_no_call_is_lost_or_doubled_while_routes_change(apis: Apis) -> None:
     router = apis.router("*=legacy")
-    begin = threading.Barrier(9)
+    begin = threading.Barrier(8)
 
     def send(worker: int) -> list[tuple[str, str]]:
         begin.wait(20)
         told = []
         for turn in range(40):
+            # Only one of them changes the routes, so that its own calls go each way, however the rest are scheduled.
+            if worker == 0:
+                router.routes = Routes.parse(("*=v2", "*=canary:50", "*=legacy")[turn % 3])
             call = SendText("demo", "MSPACE", (f"2547220{worker}{turn:04}",), "hi")
             (sent,) = legacy.decode_reply(call, router.handle(asking(call)))
             told.append((sent.message_id, call.recipients[0]))
@@ -431,11 +531,6 @@ def test_no_call_is_lost_or_doubled_while_routes_change(apis: Apis) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         parts = [pool.submit(send, worker) for worker in range(8)]
-        begin.wait(20)
-        turns = 0
-        while not all(part.done() for part in parts):
-            router.routes = Routes.parse(("*=v2", "*=canary:50", "*=legacy")[turns % 3])
-            turns += 1
     told = Counter(pair for part in parts for pair in part.result())
     kept = Counter(
         (message.message_id, message.recipient)

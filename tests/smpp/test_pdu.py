@@ -488,7 +488,7 @@ def test_an_octet_is_one(name: str) -> None:
     [
         (
             SubmitSm(sequence_number=1, short_message=b"x" * 255),
-            "short_message: 255 octets, at most 254 fit.*payload",
+            "short_message: 255 octets, at most 254 fit: send it in parts or as message_payload",
         ),
         (SubmitSm(sequence_number=1, short_message="x"), "short_message: expected bytes, not str"),  # type: ignore[arg-type]  # the point
         (
@@ -501,6 +501,7 @@ def test_an_octet_is_one(name: str) -> None:
         (EnquireLink(sequence_number=None), "sequence_number: expected int, not NoneType"),  # type: ignore[arg-type]  # the point
         (EnquireLink(sequence_number=1, command_status=8), "command_status: 8 is not within 0 to 0"),
         (EnquireLinkResp(sequence_number=1, command_status=-1), "command_status: -1 is not"),
+        (EnquireLinkResp(sequence_number=1, command_status=2**32), "command_status: 4294967296 is not"),
         (SubmitSmResp(sequence_number=1, command_status=8, message_id="1"), "message_id, tlvs: are not returned"),
         (BindReceiverResp(sequence_number=1, command_status=8, system_id="x"), "system_id, tlvs: are not returned"),
         (EnquireLink(sequence_number=1, rest=b"x"), "rest: "),
@@ -521,9 +522,34 @@ def test_what_is_not_right_is_not_written(pdu: Pdu, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "pdu",
+    [
+        SubmitSm(sequence_number=1, short_message=b"x" * 254),
+        EnquireLink(sequence_number=2**31 - 1),
+        EnquireLinkResp(sequence_number=0, command_status=2**32 - 1),
+        EnquireLinkResp(sequence_number=2**32 - 1),
+        Unbind(sequence_number=1, tlvs=(Tlv(0, b""), Tlv(0xFFFF, b""))),
+        Unbind(sequence_number=1, tlvs=(Tlv(0x424, b"x" * 65535),)),
+        # Sixteen octets of header, and four before the value of each TLV.
+        Unbind(sequence_number=1, tlvs=(Tlv(1, b"x" * 60_000), Tlv(2, b"x" * (MAX_LENGTH - 60_024)))),
+    ],
+    ids=lambda pdu: type(pdu).__name__,
+)
+def test_what_just_fits_is_written_and_read(pdu: Pdu) -> None:
+    assert read(encode(pdu)) == pdu
+
+
+def test_a_pdu_that_is_an_octet_too_long_is_not_written() -> None:
+    with pytest.raises(InvalidInput, match=f"the PDU takes {MAX_LENGTH + 1} octets, at most {MAX_LENGTH} are sent"):
+        encode(Unbind(sequence_number=1, tlvs=(Tlv(1, b"x" * 60_000), Tlv(2, b"x" * (MAX_LENGTH - 60_023)))))
+
+
+@pytest.mark.parametrize(
     ("tag", "value", "written"),
     [
+        (Tag.MESSAGE_STATE, 0, b"\x00"),
         (Tag.MESSAGE_STATE, 2, b"\x02"),
+        (Tag.MESSAGE_STATE, 255, b"\xff"),
         (Tag.SAR_MSG_REF_NUM, 258, b"\x01\x02"),
         (Tag.RECEIPTED_MESSAGE_ID, "1A", b"1A\0"),
         (Tag.MESSAGE_PAYLOAD, b"text", b"text"),
@@ -711,6 +737,7 @@ def test_an_unknown_command_is_refused_by_generic_nack(command_id: int) -> None:
     # Sections 3.3 and 4.3.1.
     error = failure(framed(command_id, b"body", number=6))
     assert (error.command_status, error.sequence_number, error.length) == (0x03, 6, 20)
+    assert str(error) == f"command_id: 0x{command_id:08X} is unknown here"
     assert answer_to(error) == GenericNack(sequence_number=6, command_status=0x03)
 
 

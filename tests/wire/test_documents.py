@@ -20,6 +20,7 @@ from mspace_legacy.wire.documents import (
     xml_leaf,
     xml_list,
     xml_record,
+    xml_safe,
 )
 from tests.wire.strategies import xml_texts
 
@@ -62,6 +63,27 @@ def test_what_is_no_xml_is_told_so(body: bytes) -> None:
         parse_xml(body)
 
 
+def test_what_is_no_xml_says_why() -> None:
+    for body, told in (
+        (b"<a>", r"not XML that is safe to read \(ParseError\)"),
+        (b"<!DOCTYPE a><a/>", r"not XML that is safe to read \(DTDForbidden\)"),
+        (b'<?xml version="1.0" encoding="klingon"?><a/>', "XML in an encoding that is not known"),
+    ):
+        with pytest.raises(Unreadable, match=f"^{told}$"):
+            parse_xml(body)
+
+
+def test_xml_is_fifty_deep_at_most() -> None:
+    def nested(depth: int) -> bytes:
+        return b"<a>" * depth + b"</a>" * depth
+
+    assert len(list(parse_xml(nested(50)).iter())) == 50
+    with pytest.raises(Unreadable, match=r"^not XML that is safe to read \(ValueError\)$"):
+        parse_xml(nested(51))
+    # What stands side by side is not deep.
+    assert len(parse_xml(b"<r>" + nested(40) * 100 + b"</r>")) == 100
+
+
 def test_xml_in_another_encoding_that_it_names_is_read() -> None:
     body = '<?xml version="1.0" encoding="ISO-8859-1"?><a>é</a>'.encode("latin-1")
     assert parse_xml(body).text == "é"
@@ -70,6 +92,7 @@ def test_xml_in_another_encoding_that_it_names_is_read() -> None:
 def test_the_name_of_an_element_is_without_its_namespace() -> None:
     assert local_name(parse_xml(b'<x:client xmlns:x="urn:a"/>')) == "client"
     assert local_name(parse_xml(b'<client xmlns="urn:a"/>')) == "client"
+    assert local_name(parse_xml(b"<client/>")) == "client"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +109,20 @@ def test_what_is_no_json_is_told_so(text: str) -> None:
     assert raised.value.__context__ is None
 
 
+def test_what_is_no_json_says_why() -> None:
+    for text, reason in (("{", "JSONDecodeError"), ("9" * 19, "ValueError"), ("[" * 100_000, "RecursionError")):
+        with pytest.raises(Unreadable, match=rf"^not JSON \({reason}\)$"):
+            parse_json(text)
+
+
+def test_a_key_that_comes_twice() -> None:
+    assert parse_json('{"a": 1, "a": 2}') == {"a": 2}
+    assert parse_json('{"a": {"b": 1}, "b": 2}', unique=True) == {"a": {"b": 1}, "b": 2}
+    for text in ('{"a": 1, "a": 2}', '[{"b": {"a": 1, "a": 1}}]'):
+        with pytest.raises(Unreadable, match=r"^not JSON \(ValueError\)$"):
+            parse_json(text, unique=True)
+
+
 def test_json_is_read_as_it_stands() -> None:
     assert parse_json('{"a": [1, -999999999999999999, "b", null, true, 1.5]}') == {
         "a": [1, -999_999_999_999_999_999, "b", None, True, 1.5]
@@ -97,6 +134,11 @@ def test_an_element_holds_any_text_that_xml_can(text: str) -> None:
     # The standard library's parser is the oracle, on text that we made.
     element = ElementTree.fromstring(xml_leaf("message", text))  # noqa: S314  # as just said
     assert (element.tag, element.text or "", len(element)) == ("message", text, 0)
+
+
+def test_only_what_xml_wants_escaped_is() -> None:
+    assert xml_leaf("a", "<&>\"'\r\n") == "<a>&lt;&amp;&gt;\"'&#13;\n</a>"
+    assert xml_safe("a\0b\ud800c") == "a\ufffdb\ufffdc"
 
 
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x0b", "\x1f", "\ud800", "\ufffe", "\uffff"])
@@ -121,6 +163,7 @@ def test_records_and_lists_in_xml() -> None:
         ("text/plain", "text"),
         ("TEXT/PLAIN", "text"),
         ("application/xml, application/json", "xml"),
+        ("application/xml, application/json, application/xml", "xml"),
         ("application/json;q=0.9,text/plain;q=0.8", "json"),
         ("*/*", "json"),
         ("image/png", "json"),
@@ -138,6 +181,8 @@ def test_an_accept_header_that_is_missing_leaves_the_default() -> None:
 
 def test_an_answer_is_utf8_with_its_length() -> None:
     response = answer(200, "json", json.dumps("é", ensure_ascii=False))
+    assert response.status == 200
+    assert response.headers == (("Content-Type", "application/json;charset=UTF-8"), ("Content-Length", "4"))
     assert response.body == b'"\xc3\xa9"'
     assert response.header("content-length") == "4"
     assert response.header("content-type") == "application/json;charset=UTF-8"

@@ -51,6 +51,10 @@ def test_the_charset_of_a_content_type(content_type: str | None, charset: str) -
         ("é".encode("utf-16"), "utf-16", "é"),
         (b"\xff5\xc3", "utf-8", "\ufffd5\ufffd"),
         (b"\xc3\xa9", "klingon", "é"),
+        (b"\xc3\xa9\xff", "klingon", "é\ufffd"),
+        (b"\xc3\xa9", "us-ascii", "\ufffd\ufffd"),
+        # A name that looks like one, of which there is none.
+        (b"\xc3\xa9\xff", "iso-8859-99", "é\ufffd"),
     ],
 )
 def test_the_text_of_a_body(body: bytes, charset: str, text: str) -> None:

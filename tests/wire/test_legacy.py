@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -19,6 +19,7 @@ from mspace_legacy.errors import InvalidInput, RequestError, ServiceError, Unsup
 from mspace_legacy.models import (
     Balance,
     Call,
+    DeliveryReport,
     DeliveryReports,
     Login,
     Outcome,
@@ -77,6 +78,17 @@ def test_the_documented_request_of_each_operation(call: Call[Any], path: str, fo
     }
     assert request.operation == call.operation
     assert request.secrets == (password,)
+
+
+def test_the_form_that_the_jar_is_documented_to_ask_for() -> None:
+    forms = {
+        name: legacy.encode_request(CALLS[name], Secret("p"), base=BASE).headers["Accept"] for name in LEGACY_CALLS
+    }
+    assert forms == {
+        "balance": "text/plain", "sendtext": "application/json", "subusers": "application/json",
+        "resellerclients": "application/json", "subacctopup": "application/json",
+        "resellerclienttopup": "application/xml", "login": "text/plain",
+    }  # fmt: skip
 
 
 def test_only_reading_is_repeatable() -> None:
@@ -225,7 +237,12 @@ def refused(url: str, method: str = "GET") -> RequestError:
         ("deliveryreport/username=u/password={0}/messageId=1", 404, "no such operation"),
         ("Balance/username=u/password={0}", 404, "no such operation"),
         ("{0}/username=u/password=p", 404, "no such operation"),
-        ("", 404, "no such operation"),
+        (
+            "",
+            404,
+            "no such operation: there are balance, sendtext, subusers, resellerclients, resellerclienttopup, "
+            "subacctopup, login",
+        ),
     ],
 )
 def test_what_is_not_as_documented_is_refused_and_says_where(path: str, status: int, told: str) -> None:
@@ -379,6 +396,7 @@ credits_ = st.integers(-(10**18) + 1, 10**18 - 1)
 
 def back(call: Call[Any], reply: Any, form: Form) -> Any:
     response = legacy.encode_reply(call, reply, form)
+    assert response.status == 200
     assert response.header("content-type") == f"{MEDIA_TYPES[form]};charset=UTF-8"
     assert response.header("content-length") == str(len(response.body))
     return legacy.decode_reply(call, response)
@@ -464,6 +482,50 @@ def test_the_documented_replies_are_what_is_written() -> None:
     assert json.loads(body(ResellerClients("u"), [ResellerClient("client1", 20)])) == [
         {"smsBalance": "20", "clientname": "client1"}
     ]
+
+
+def test_replies_in_xml() -> None:
+    def body(operation: str, outcome: Any) -> str:
+        return legacy.encode_reply(CALLS[operation], outcome, "xml").body.decode()
+
+    assert body("balance", 50) == "<balance>50</balance>"
+    assert body("subusers", [SubUser("a", 20)]) == (
+        "<subUsers><subUser><smsBalance>20</smsBalance><subUserName>a</subUserName></subUser></subUsers>"
+    )
+    assert body("deliveryreport", [DeliveryReport("5", "3", "Delivered", "0722")]) == (
+        "<reports><report><messageId>5</messageId><recipient>0722</recipient><status>3</status>"
+        "<statusDescription>Delivered</statusDescription></report></reports>"
+    )
+
+
+def test_a_message_without_a_time_was_answered_now_where_the_vendor_lives() -> None:
+    def now() -> datetime:
+        return datetime.now(timezone(timedelta(hours=3))).replace(tzinfo=None)
+
+    before = now()
+    (message,) = back(CALLS["sendtext"], [SentMessage("5", Outcome.ACCEPTED)], "json")
+    assert before.replace(microsecond=before.microsecond // 1000 * 1000) <= message.response_time <= now()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "description", "written"),
+    [
+        (Outcome.ACCEPTED, "111", "", "successful"),
+        (Outcome.REJECTED, "Invalid recipient", "", "Invalid recipient"),
+        (Outcome.REJECTED, "7", "later", "failed: later"),
+        (Outcome.REJECTED, "successful", "", "failed: successful"),
+        (Outcome.UNKNOWN, "queued", "", "queued"),
+        (Outcome.UNKNOWN, "successful", "", "unknown"),
+        (Outcome.UNKNOWN, "", "rejected", "unknown"),
+    ],
+)
+def test_the_status_that_is_written_is_read_back_as_the_same_outcome(
+    outcome: Outcome, status: str, description: str, written: str
+) -> None:
+    message = SentMessage("5", outcome, "0722", status, description)
+    response = legacy.encode_reply(CALLS["sendtext"], [message], "json")
+    assert json.loads(response.body)[0]["status"] == written
+    assert [told.outcome for told in legacy.decode_reply(CALLS["sendtext"], response)] == [outcome]
 
 
 @pytest.mark.parametrize(

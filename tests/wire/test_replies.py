@@ -83,7 +83,7 @@ def test_both_dialects_share_the_reader() -> None:
      '{"SMSBALANCE": 50}', '[{"smsBalance": "50"}]', '{"message": {"smsBalance": 50}}',
      '{"message": [{"balance": 50}]}', "<balance>50</balance>", "<response> 50 </response>",
      "<user><smsBalance>50</smsBalance></user>", "<a><user><smsBalance>50</smsBalance></user></a>",
-     '<?xml version="1.0"?><x:a xmlns:x="urn:a">50</x:a>'],
+     '<?xml version="1.0"?><x:a xmlns:x="urn:a">50</x:a>', "\ufeff<balance>50</balance>", '"\\u0035\\u0030"'],
 )  # fmt: skip
 def test_a_balance_in_each_form(body: str) -> None:
     assert read("balance", body) == 50
@@ -403,10 +403,19 @@ def test_an_error_that_is_none_does_not_undo_what_was_done(operation: str, error
     assert done in ([SentMessage("1", Outcome.ACCEPTED, "", "111")], TopUp("bob", 9000))
 
 
-@pytest.mark.parametrize("status", [400, 403, 409, 422])
+ALL_REFUSED = '{"message": [{"recipient": "0722", "status": 7, "statusDescription": "Invalid recipient"}]}'
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 422, 499])
 def test_messages_that_were_all_refused_are_read_at_a_4xx(status: int) -> None:
-    body = '{"message": [{"recipient": "0722", "status": 7, "statusDescription": "Invalid recipient"}]}'
-    assert [m.outcome for m in read("sendtext", body, status)] == [Outcome.REJECTED]
+    assert [m.outcome for m in read("sendtext", ALL_REFUSED, status)] == [Outcome.REJECTED]
+
+
+@pytest.mark.parametrize("status", [399, 500])
+def test_at_another_status_they_are_not(status: int) -> None:
+    error = failed("sendtext", ALL_REFUSED, status)
+    assert isinstance(error, ServiceError)
+    assert (error.status, isinstance(error, OutcomeUnknown)) == (status, status >= 500)
 
 
 @pytest.mark.parametrize("body", [V2_SENT, LEGACY_SENT])
@@ -579,6 +588,7 @@ def test_the_words_of_a_failure_are_known(text: str, kind: type[ServiceError]) -
     assert failure_kind(text) is kind
     assert failure_text(kind("x", text=text)) == text
     assert failure_kind(failure_text(kind("x"))) is kind
+    assert failure_text(UnrecognisedFailure("x")) == "internal service error"
 
 
 @pytest.mark.parametrize(
@@ -656,6 +666,166 @@ def test_what_is_unclear_keeps_its_body_and_tells_who_may_have_acted(name: str, 
             assert (error.body, error.status) == (response(body).text(), status)
         if isinstance(error, OutcomeUnknown):
             assert error.operation == operation
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "status", "told"),
+    [
+        ("balance", "", 200, "HTTP 200, it is empty: ''"),
+        ("balance", " <HTML>x", 404, "HTTP 404, it is a page of HTML: ' <HTML>x'"),
+        ("balance", "<!DOCTYPE html>x", 200, "HTTP 200, it is a page of HTML: '<!DOCTYPE html>x'"),
+        ("balance", "50", 302, "HTTP 302, its status is not 2xx: '50'"),
+        ("sendtext", "50", 404, "HTTP 404, it holds no message: '50'"),
+        ("balance", "5.0", 200, "HTTP 200, a balance is not a whole number: '5.0'"),
+        ("balance", "[]", 200, "HTTP 200, it holds 0 records, not one balance: '[]'"),
+        ("balance", '{"a": null}', 200, "HTTP 200, the fields that should be in it are not: '{\"a\": null}'"),
+        ("balance", "<errorCode>5</errorCode>", 200, "HTTP 200, it tells a failure: '<errorCode>"),
+        ("balance", "<statusCode>5</statusCode>", 200, "HTTP 200, the fields that should be in it are not: '<status"),
+        ("balance", '{"a": [1', 200, "HTTP 200, not JSON (JSONDecodeError): '{\"a\": [1'"),
+        ("balance", "<a", 200, "HTTP 200, not XML that is safe to read (ParseError): '<a'"),
+        ("login", "1", 200, "HTTP 200, it does not say that the user exists: '1'"),
+        ("subacctopup", "1", 200, "HTTP 200, it does not say that the top-up was successful: '1'"),
+        ("subusers", "<a><balance>1</balance></a>", 200, "HTTP 200, a record has no subusername or subaccuser: '<a>"),
+        ("deliveryreport", "[]", 200, "HTTP 200, it holds no report: '[]'"),
+        ("sendtext", "[]", 200, "HTTP 200, it holds no message: '[]'"),
+        ("sendtext", '[{"recipient": 1}]', 200,
+         "HTTP 200, a record has neither messageId nor status: '[{\"recipient\": 1}]'"),
+        ("balance", "1" * 200, 200, f"HTTP 200, a balance is not a whole number: '{'1' * 200}'"),
+        ("balance", "1" * 201, 200, f"HTTP 200, a balance is not a whole number: '{'1' * 200}...'"),
+    ],
+    ids=lambda value: str(value)[:30],
+)  # fmt: skip
+def test_an_error_says_what_is_wrong_with_the_reply(operation: str, body: str, status: int, told: str) -> None:
+    assert str(failed(operation, body, status)).partition(". ")[0].startswith(f"{operation}: {told}")
+
+
+def test_an_error_says_what_the_service_says() -> None:
+    reply = Response(418, b'{"error": "The moon is full"}', reason="I'm a teapot")
+    with pytest.raises(UnrecognisedFailure) as raised:
+        decode_reply(CALLS["balance"], reply)
+    assert str(raised.value) == "balance: the service says 'The moon is full' (HTTP 418 I'm a teapot)"
+    for operation, body, status, told in (
+        ("balance", "", 500, ""),
+        ("balance", '{"error": "timeout"}', 500, "timeout"),
+        ("balance", "", 401, ""),
+        ("balance", '{"error": "who?"}', 401, "who?"),
+        ("balance", "Insufficient Balance", 200, "Insufficient Balance"),
+    ):
+        error = failed(operation, body, status)
+        assert isinstance(error, ServiceError)
+        assert (error.text, error.status) == (told, status)
+        said = f"the service says {told!r} (HTTP {status})" if told else f"HTTP {status}"
+        assert str(error) == f"{operation}: {said}"
+    # Where it contradicts itself, what is wrong is said as well.
+    body = '{"error": "no", "message": [{"messageId": "1", "status": 111}]}'
+    assert str(failed("sendtext", body)).startswith("sendtext: the service says 'no' (HTTP 200), it holds no message")
+    for status in (302, 404):
+        contradicting = failed("sendtext", V2_SENT, status)
+        assert isinstance(contradicting, ReplyError)
+        assert (contradicting.body, contradicting.status) == (V2_SENT, status)
+        assert str(contradicting).startswith(
+            f"sendtext: the service says 'Message sent successfully' (HTTP {status}), its status is not 2xx"
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "body"), [(dict, "dict", "5"), (list, "list", "5"), (Element, "Element", "+")]
+)
+def test_a_document_of_another_kind_says_so(kind: Any, name: str, body: str) -> None:
+    with pytest.raises(ReplyError) as raised:
+        decode_document(CALLS["balance"], response(body), kind)
+    assert str(raised.value) == f"balance: HTTP 200, it is not a {name}: '{body}'"
+    with pytest.raises(ReplyError, match=r"HTTP 200, it is empty: ''$"):
+        decode_document(CALLS["balance"], response(""), kind)
+
+
+def test_a_document_behind_a_byte_order_mark() -> None:
+    body = b"\xef\xbb\xbf<r><a><b/></a></r>"
+    assert decode_document(CALLS["subusers"], response(body), list) == [{"b": ""}]
+
+
+@pytest.mark.parametrize(("status", "acted"), [(302, False), (303, True), (304, False)])
+def test_only_303_of_the_redirects_may_tell_of_something_done(status: int, acted: bool) -> None:
+    # RFC 9110, section 15.4.4: it names the place of the answer to what was done.
+    assert isinstance(failed("subacctopup", "moved", status), OutcomeUnknown) == acted
+
+
+def test_bytes_that_happen_to_decode_are_no_words() -> None:
+    error = failed("balance", b"caf\xe9 is full", 404)
+    assert isinstance(error, ReplyError)
+    assert str(error) == "balance: HTTP 404, its status is not 2xx: 'caf\ufffd is full'"
+
+
+def test_quotation_marks_around_what_is_no_json_are_no_part_of_it() -> None:
+    error = failed("subacctopup", '"Failed to top up "bob" account"')
+    assert isinstance(error, TopUpFailed)
+    assert error.text == 'Failed to top up "bob" account'
+    error = failed("balance", '"X is in the "way" of X"', 400)
+    assert isinstance(error, UnrecognisedFailure)
+    assert error.text == 'X is in the "way" of X'
+
+
+@pytest.mark.parametrize("body", ['[{"messageId": "1", "status": 111}, {}]', '{"a": [{"messageId": "1"}, 7]}'])
+def test_a_success_before_what_is_no_record_is_not_forgotten(body: str) -> None:
+    # The status alone would say that nothing was sent.
+    assert isinstance(failed("sendtext", body, 404), OutcomeUnknown)
+
+
+def test_three_wrappings_are_taken_off_and_no_more() -> None:
+    assert read("balance", '{"a": {"b": {"c": {"balance": 5}}}}') == 5
+    assert isinstance(failed("balance", '{"a": {"b": {"c": {"d": {"balance": 5}}}}}'), ReplyError)
+
+
+def test_an_error_beside_it_takes_the_value_away() -> None:
+    assert isinstance(failed("balance", "<r><error>5</error><balance>50</balance></r>"), ReplyError)
+    for body in (
+        '{"error": true, "message": "Successful Top up of 9000 SMS to bob"}',
+        "<r><error>5</error><message>Successful Top up of 9000 SMS to bob</message></r>",
+    ):
+        assert isinstance(failed("subacctopup", body), OutcomeUnknown)
+
+
+def test_an_empty_element_is_an_empty_text() -> None:
+    body = "<r><e><subUserName/><smsBalance>5</smsBalance></e></r>"
+    assert read("subusers", body) == [SubUser("", 5)]
+
+
+@pytest.mark.parametrize(("records", "kind"), [(1_000, InsufficientBalance), (1_001, ReplyError)])
+def test_a_thousand_records_are_searched_for_a_failure(records: int, kind: type[MSpaceError]) -> None:
+    quiet, last = {"messageId": "1"}, {"statusDescription": "Insufficient Balance"}
+    assert type(failed("subusers", json.dumps([*[quiet] * (records - 1), last]), 404)) is kind
+
+
+def test_a_record_is_told_by_what_there_is_of_it() -> None:
+    (message,) = read("sendtext", '[{"messageId": "1", "statusDescription": "rejected by the network"}]')
+    assert message == SentMessage("1", Outcome.REJECTED, "", "", "rejected by the network")
+    (message,) = read("sendtext", '[{"messageId": "1", "error": "rejected"}]')
+    assert message == SentMessage("1", Outcome.REJECTED, "", "", "rejected")
+    (message,) = read("sendtext", LEGACY_SENT.replace(":793", ""))
+    assert message.response_time == datetime(2018, 6, 25, 11, 12, 19)
+    assert read("sendtext", '[{"messageId": "1"}]') == [SentMessage("1", Outcome.UNKNOWN)]
+    assert read("deliveryreport", '[{"messageId": "1", "status": 3}]') == [DeliveryReport("1", "3")]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        # It speaks of one recipient.
+        {"recipient": "0722", "status": 7},
+        # It may be on its way all the same.
+        {"status": "queued", "statusDescription": "Insufficient Balance"},
+    ],
+)
+def test_not_every_record_refuses_the_send_as_a_whole(record: dict[str, object]) -> None:
+    refusal = {"status": 0, "statusDescription": "Insufficient Balance"}
+    assert isinstance(failed("sendtext", json.dumps([refusal, refusal])), InsufficientBalance)
+    assert len(read("sendtext", json.dumps([refusal, record]))) == 2
+
+
+def test_a_failure_is_a_thousand_characters_at_most() -> None:
+    for length, kind in ((1_000, InsufficientBalance), (1_001, ReplyError)):
+        error = failed("balance", json.dumps({"error": "insufficient balance".ljust(length, "!")}))
+        assert type(error) is kind
 
 
 def test_an_error_of_a_long_body_says_it_in_short() -> None:

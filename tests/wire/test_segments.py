@@ -53,6 +53,13 @@ def test_half_of_a_surrogate_pair_is_named_by_key_and_place_without_the_text(hal
     assert raised.value.__context__ is None
 
 
+def test_the_first_and_the_last_half_there_is() -> None:
+    for half in map(chr, (0xD800, 0xDFFF)):
+        assert lone_surrogate("message", half)
+    for neighbour in map(chr, (0xD7FF, 0xE000)):
+        assert lone_surrogate("message", neighbour) is None
+
+
 def test_a_joined_pair_is_no_half() -> None:
     assert lone_surrogate("message", "😀\U0010ffff") is None
 
@@ -88,10 +95,35 @@ def test_what_is_not_as_documented_is_refused_and_says_where(path: str, told: st
     assert raised.value.status == 400
 
 
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        # What callers write by mistake helps to be told; anything else may be a part of the password.
+        ("username=u/pwd=p=q/message=m", "path segment 2 is pwd=..., not password=...:"),
+        ("username=u/Password=p/message=m", "path segment 2 is Password=..., not password=...:"),
+        ("username=u/message=p/message=m", "path segment 2 is message=..., not password=...:"),
+        ("username=u/canary=p/message=m", "path segment 2 is something else, not password=...:"),
+        ("username=u/pwd/message=m", "path segment 2 is something else, not password=...:"),
+        ("username=u/password=p/text=m", "path segment 3 is text=..., not message=...:"),
+        ("username=u/password=p", "path segment message=... is missing:"),
+        ("username=u/password=p/message=m/canary", "the path goes on after message=...:"),
+    ],
+)
+def test_a_refusal_says_what_stands_there_and_what_should(path: str, found: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        decode_segments(path, ["username", "password", "message"])
+    told = str(raised.value)
+    assert told.startswith(f"{found} expected username=.../password=.../message=...")
+    assert told.endswith("; a slash within a value is written %2F") == (
+        "missing" not in told and "message=p" not in path
+    )
+    assert "canary" not in told
+
+
 @pytest.mark.parametrize("stray", ["é", "Ã©", "\x01", "\ud800", " "])
 def test_a_character_that_no_path_can_hold_is_refused(stray: str) -> None:
     # What comes off a socket undecoded has a character for each byte: read on, it would be another text.
-    with pytest.raises(RequestError):
+    with pytest.raises(RequestError, match=r"^password: a character that can't stand bare in a URL"):
         decode_segments(f"username=u/password={stray}", ["username", "password"])
 
 
@@ -155,6 +187,7 @@ HEAD = "username=u/password=p/senderid=S/recipient=1/message="
         ("%ED%A0%80", "\u00ed\u00a0\u20ac"),
         # In process, as text.
         ("\u20ac \U0001f600", "\u20ac \U0001f600"),
+        ("half \ud83d \u20ac", "half ? \u20ac"),
         ("a\x00b\r\nc", "a\x00b\r\nc"),
     ],
 )
@@ -173,8 +206,14 @@ def test_everything_behind_the_last_key_is_the_message(written: str, message: st
         (f"username=u/Password={CANARY}/senderid=S/recipient=1/message=m", "not password=..."),
         (f"username=u/password={CANARY}/senderid=S/recipient=1/Message={CANARY}", "not message=..."),
         (f"username=u/password={CANARY}/senderid=S/recipient=1/message", "not message=..."),
-        (f"username=u/password={CANARY}?/senderid=S/recipient=1/message=m", "password: a bare '?'"),
-        (f"username=u/password={CANARY};x/senderid=S/recipient=1/message=m", "password: a bare ';'"),
+        (
+            f"username=u/password={CANARY}?/senderid=S/recipient=1/message=m",
+            "password: a bare '?' cuts the value off; it is written %3F",
+        ),
+        (
+            f"username=u/password={CANARY};x/senderid=S/recipient=1/message=m",
+            "password: a bare ';' cuts the value off; it is written %3B",
+        ),
         (f"username=u/password={CANARY}/senderid=S/recipient={CANARY};2/message=m", "recipient: a bare ';'"),
         (f"username=u;{CANARY}/password={CANARY}/senderid=S/recipient=1/message=m", "username: a bare ';'"),
     ],

@@ -115,13 +115,19 @@ def headers(request: Request) -> dict[str, str]:
 def test_the_documented_json_of_each_operation(call: Call[Any], body: dict[str, Any]) -> None:
     request = v2.encode_request(call, KEY, base=BASE, style="json")
     assert (request.method, request.url) == ("POST", f"{BASE}/{call.operation}")
-    assert headers(request) == {
-        "apikey": "your_api_key", "content-type": "application/json", "accept": "application/json",
+    assert request.headers == {
+        "apikey": "your_api_key", "Content-Type": "application/json", "Accept": "application/json",
     }  # fmt: skip
     assert request.body is not None
     sent = json.loads(request.body)
     assert list(sent) == list(body)
+    assert v2.encode_request(call, KEY, base=BASE) == request
     assert {key: str(value) for key, value in sent.items()} == {key: str(value) for key, value in body.items()}
+
+
+def test_a_number_of_credits_is_a_number_and_a_text_is_utf8() -> None:
+    request = v2.encode_request(SubAccountTopUp("u", "é", 9000), KEY, base=BASE, style="json")
+    assert request.body == '{"username": "u", "subaccname": "é", "noOfSms": 9000}'.encode()
 
 
 @pytest.mark.parametrize(("call", "body"), XML_BODIES)
@@ -239,16 +245,23 @@ def post(operation: str, body: bytes, headers: dict[str, str] = JSON_HEADERS) ->
         ("balance", b'{"username": 5}', "username is a int"),
         ("balance", b'{"username": ["canary-71f3"]}', "username is a list"),
         ("balance", b'{"username": "u", "password": "canary-71f3"}', "1 keys too many"),
-        ("balance", b'{"username": "\xff"}', "not UTF-8"),
+        ("balance", b'{"username": "\xff"}', "the body is not UTF-8"),
         ("balance", b'{"username": "\\ud800"}', "half of a surrogate pair"),
         ("balance", b'{"username": "\xed\xa0\x80"}', "not UTF-8"),
         ("balance", b'\xef\xbb\xbf{"username": "u"}', "not JSON"),
         ("balance", b'{"username": NaN}', "not JSON"),
+        # Which of the two was meant is not for us to say: a message could go to either.
+        ("balance", b'{"username": "u", "username": "canary-71f3"}', "the body is not JSON"),
+        ("balance", b'{"username": "u", "x": 1}', "1 keys too many: expected username"),
         ("sendtext", b'{"username":"u","senderid":"S","recipient":"1","message":"m"}', "senderId is spelt senderid"),
         ("sendtext", b'{"username":"u","senderId":"S","recipients":"1","message":"m"}', "recipient is missing"),
         ("sendtext", b'{"username":"u","senderId":"S","recipient":["1"],"message":"m"}', "recipient is a list"),
         ("sendtext", b'{"username":"u","senderId":"S","recipient":254722000000,"message":"m"}', "recipient is a int"),
-        ("sendtext", b'{"username":"u","senderId":"S","recipient":"1"}', "message is missing"),
+        (
+            "sendtext",
+            b'{"username":"u","senderId":"S","recipient":"1"}',
+            "message is missing: expected username, senderId, recipient, message",
+        ),
         ("subacctopup", b'{"username":"u","subaccname":"b","noofsms":5}', "noOfSms is spelt noofsms"),
         ("subacctopup", b'{"username":"u","subaccname":"b","noOfSms":true}', "noOfSms is a bool"),
         ("subacctopup", b'{"username":"u","subaccname":"b","noOfSms":5.0}', "noOfSms is a float"),
@@ -293,14 +306,23 @@ def test_an_xml_body_that_is_not_as_documented_is_refused_and_says_where(
 
 
 @pytest.mark.parametrize(
-    "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "text/json", "", None, "é", "application/jsonx"],
+    ("content_type", "shown"),
+    [
+        ("text/plain", "text/plain"),
+        ("Text/JSON; charset=utf-8", "text/json"),
+        ("application/x-www-form-urlencoded", "application/x-www-form-urlencoded"),
+        ("application/jsonx", "application/jsonx"),
+        ("", ""),
+        (None, ""),
+        ("é", "something else"),
+        ("a\x01", "something else"),
+    ],
 )
-def test_another_content_type_is_refused(content_type: str | None) -> None:
+def test_another_content_type_is_refused(content_type: str | None, shown: str) -> None:
     given_headers = {"apikey": CANARY} if content_type is None else {"apikey": CANARY, "Content-Type": content_type}
     error = refused(post("balance", b'{"username": "u"}', given_headers))
     assert error.status == 415
-    assert "application/json or application/xml" in str(error)
+    assert str(error) == f"Content-Type is {shown!r}; it should be application/json or application/xml"
 
 
 def test_a_content_type_may_name_its_charset() -> None:
@@ -314,13 +336,24 @@ def test_the_form_of_the_reply_is_that_of_the_accept_header() -> None:
         request = post("balance", b'{"username": "u"}', {**JSON_HEADERS, "Accept": accept})
         assert v2.decode_request(request).form == form
     assert v2.decode_request(Request("GET", f"{BASE}/balance/apikey=k/username=u")).form == "json"
+    # Without one, what was sent is what is sent back.
+    for media_type, body, form in (
+        ("application/json", b'{"username": "u"}', "json"),
+        ("application/xml", b"<user><username>u</username></user>", "xml"),
+    ):
+        assert v2.decode_request(post("balance", body, {"apikey": "k", "Content-Type": media_type})).form == form
 
 
 @pytest.mark.parametrize(
     ("request_", "status", "told"),
     [
         (post("balance", b"{}", {"Content-Type": "application/json"}), 401, "header apikey is missing"),
-        (post("login", b"{}"), 404, "no such operation"),
+        (
+            post("login", b"{}"),
+            404,
+            "no such operation: there are sendtext, deliveryreport, balance, subusers, resellerclients, subacctopup, "
+            "resellerclienttopup",
+        ),
         (post(CANARY, b"{}"), 404, "no such operation"),
         (post(f"balance/username={CANARY}", b"{}"), 404, "without a path behind it"),
         (post("balance/", b"{}"), 404, "without a path behind it"),
@@ -483,8 +516,9 @@ def test_the_known_replies_are_what_is_written() -> None:
             }
         ]
     }
-    (report,) = json.loads(body(REPORT, [DeliveryReport("49032372", "3", "Delivered")]))["message"]
-    assert (report["messageId"], report["status"]) == ("49032372", 3)
+    report = {"messageId": "49032372", "recipient": "0722", "status": 3, "statusDescription": "Delivered"}
+    assert json.loads(body(REPORT, [DeliveryReport("49032372", "3", "Delivered", "0722")])) == {"message": [report]}
+    assert body(Balance("u"), 7628, "xml") == b"<response>7628</response>"
     assert json.loads(body(SubUsers("u"), [SubUser("a", 20)])) == [{"smsBalance": "20", "subAccUser": "a"}]
     assert json.loads(body(ResellerClients("u"), [ResellerClient("a", 20)])) == [
         {"clientUserName": "a", "smsBalance": "20"}
@@ -492,6 +526,48 @@ def test_the_known_replies_are_what_is_written() -> None:
     assert b"<client><clientUserName>a</clientUserName><smsBalance>20</smsBalance></client>" in body(
         ResellerClients("u"), [ResellerClient("a", 20)], "xml"
     )
+
+
+def test_a_failure_is_written_with_the_status_that_says_whose_fault_it_is() -> None:
+    # 500 says that it may have been acted on, so that it must not stand where nothing was.
+    for failure, status in (
+        (errors.TopUpFailed("x", text="no <a>"), 400),
+        (errors.ServerError("x", text="no <a>"), 500),
+    ):
+        for form, body in (
+            ("xml", b"<error>no &lt;a&gt;</error>"),
+            ("json", b'{"error": "no <a>"}'),
+            ("text", b'{"error": "no <a>"}'),
+        ):
+            response = v2.encode_reply(SUB_TOP_UP, failure, form)  # type: ignore[arg-type]  # as mypy joins them
+            assert (response.status, response.body) == (status, body)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "words", "written"),
+    [
+        # What is read back as another outcome than it has is a message sent twice, or lost and told as sent.
+        (Outcome.ACCEPTED, "successful", "", 111),
+        (Outcome.REJECTED, "111", "", 0),
+        (Outcome.REJECTED, "successful", "", 0),
+        (Outcome.REJECTED, "7", "", 7),
+        (Outcome.REJECTED, "999999999", "", 999_999_999),
+        (Outcome.REJECTED, "1000000000", "", 0),
+        (Outcome.REJECTED, "07", "", 0),
+        (Outcome.UNKNOWN, "PENDING", "", "PENDING"),
+        (Outcome.UNKNOWN, "111", "", "unknown"),
+        (Outcome.UNKNOWN, "7", "", "unknown"),
+        (Outcome.UNKNOWN, "", "failed", "unknown"),
+        (Outcome.UNKNOWN, "PENDING", "failed", "PENDING"),
+    ],
+)
+def test_the_status_that_is_written_is_read_back_as_the_same_outcome(
+    outcome: Outcome, status: str, words: str, written: int | str
+) -> None:
+    message = SentMessage("1", outcome, "0722", status, words)
+    response = v2.encode_reply(SEND, [message], "json")
+    assert json.loads(response.body)["message"][0]["status"] == written
+    assert [told.outcome for told in v2.decode_reply(SEND, response)] == [outcome]
 
 
 FAILURES: list[ServiceError] = [
