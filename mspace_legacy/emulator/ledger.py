@@ -164,6 +164,10 @@ class StoredTopUp:
 class Ledger:
     """Accounts, credits, messages and receipts. Safe for threads, and for several processes on one file.
 
+    A file survives this process, however it ends: what was answered is there. It may not survive the machine: as only
+    a checkpoint waits for the disk (SQLite's `synchronous = NORMAL`), a power cut can take the last answers back, but
+    never half of one.
+
     :param accounts: as they start; on a file that knows an account already, its balance there stands.
     :param path: of a file that keeps balances and messages, never a password; in memory by default.
     :param delivery_delay: seconds until a message is delivered, or has failed.

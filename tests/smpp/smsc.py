@@ -163,8 +163,8 @@ class Smsc:
         return [pdu.short_message.decode("ascii") for pdu in self.taken]
 
     def hang_up(self) -> None:
-        """End every connection."""
-        for peer in self.peers:
+        """End every connection that there is now, and none that is made meanwhile."""
+        for peer in list(self.peers):
             with contextlib.suppress(OSError):
                 peer.connection.shutdown(socket.SHUT_RDWR)
 
