@@ -469,7 +469,9 @@ class Link:
         self._closing = True
         connection = self._connection
         if connection is not None and os.getpid() == self._process:
-            connection.wake()
+            # It may just be closed, as the lock is not held: whoever holds it might be this very thread.
+            with contextlib.suppress(OSError):
+                connection.wake()
 
     def _break_off(self) -> None:
         """After an interruption: nothing that it may have left half done is gone on with."""

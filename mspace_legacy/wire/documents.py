@@ -101,7 +101,7 @@ def parse_xml(body: bytes) -> Element:
     def check_encoding(version: str, encoding: str | None, standalone: int) -> None:
         # Asked of expat, which finds the declaration in UTF-16 and behind a BOM too.
         if encoding and not is_known_charset(encoding):
-            raise ValueError("in an encoding that is not known")
+            raise Unreadable("XML in an encoding that is not known")
 
     # Entities and external references are refused by default.
     parser: Any = ElementTree.XMLParser(target=Shallow(), forbid_dtd=True)

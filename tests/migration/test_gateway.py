@@ -873,7 +873,9 @@ def test_each_fault_on_the_wire_is_told_and_no_send_is_repeated(
             error = told_as_failure(operation, response)
             # On a busy machine the time-out may come before the request has been read.
             scripted.wait_for_requests(before + 1, seconds=1)
-            reached = len(scripted.requests) - before
+            # Then the last try of the read before may come now, too.
+            asked = "balance" if operation == "login" and way == "v2" else operation
+            reached = sum(f"/{asked}" in line for line in scripted.request_lines[before:])
             if operation in ACTING:
                 # None, where it went out by a connection that was being closed: which is told as unknown, too.
                 assert reached == 1 or (reached == 0 and isinstance(error, OutcomeUnknown))
