@@ -49,23 +49,9 @@ from mspace_legacy.models import (
     TopUp,
 )
 from mspace_legacy.secrets import Secret
+from tests.emulator.clock import Clock
 
 TOTAL = sum(account.balance for account in DEMO_ACCOUNTS)
-
-
-class Clock:
-    """Seconds that pass only when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_529_914_339.793  # 2018-06-25 08:12:19.793 UTC
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

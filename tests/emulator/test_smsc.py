@@ -30,6 +30,7 @@ from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.client import IncomingText, Receiver, Transmitter
 from mspace_legacy.smpp.receipts import MessageState, Receipt
 from mspace_legacy.smpp.text import write_text
+from tests.emulator.clock import Clock
 
 PATIENCE = 20.0
 NUMBER = "254722000001"
@@ -43,16 +44,6 @@ RINVMSGLEN, RINVCMDLEN, RINVCMDID, RINVBNDSTS, RALYBND, RINVPRTFLG, RINVREGDLVFL
 RINVSRCADR, RINVDSTADR, RBINDFAIL, RINVPASWD, RINVSYSID = 0x0A, 0x0B, 0x0D, 0x0E, 0x0F
 RINVSUBREP, RSUBMITFAIL, RINVSRCTON, RINVSRCNPI, RINVDSTTON, RINVDSTNPI = 0x42, 0x45, 0x48, 0x49, 0x50, 0x51
 RINVREPFLAG, RTHROTTLED, RINVSCHED, RINVDFTMSGID, RX_T_APPN, ROPTPARNOTALLWD = 0x54, 0x58, 0x61, 0x63, 0x64, 0xC1
-
-
-class Clock:
-    """Seconds that pass only when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_529_914_339.793  # 2018-06-25 08:12:19.793 UTC
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Came(NamedTuple):
@@ -160,11 +151,6 @@ def receiver(smsc: Smsc, system_id: str = "demo") -> Peer:
     peer = Peer(smsc)
     assert peer.ask(bind(BIND_RECEIVER, system_id)).status == 0
     return peer
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -24,25 +24,11 @@ from mspace_legacy.smpp.client import Transmitter
 from mspace_legacy.testing.running import RunningEmulator
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire.http import Request, Response
+from tests.emulator.clock import Clock
 from tests.servers import ScriptedServer, close, reply
 from tests.smpp.smsc import eventually
 
 PAGE = Path(__file__).parents[3] / "mspace_legacy" / "emulator" / "phone"
-
-
-class Clock:
-    """Seconds that pass only when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_529_914_339.793
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -25,24 +25,10 @@ from mspace_legacy.models import SendText
 from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.client import Transmitter
 from mspace_legacy.testing.running import RunningEmulator
+from tests.emulator.clock import Clock
 from tests.smpp.smsc import eventually
 
 NASTY = "<script>window.executed = 1</script><img src=x onerror='window.executed = 2'>"
-
-
-class Clock:
-    """Seconds that pass only when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_529_914_339.793
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
