@@ -76,7 +76,7 @@ _OFFERS_IN_A_ROW = 3
 """How often a message that is throttled is offered before the next one is."""
 
 _FIRST_RETRY, _LONGEST_RETRY = 0.2, 30.0
-"""Seconds before connecting again; doubled each time. A bind that held for longer than the last has gone well."""
+"""Seconds before connecting again; doubled each time. A bind that held for longer than the longest was of use."""
 
 _MOST_PENDING = 10_000
 """Parts that wait for the window before `offer` waits too."""
@@ -590,6 +590,9 @@ class Link:
         for _, part in pending:
             not_sent = NotSent(f"submit_sm: not sent: {reason}", fault="not-connected")
             self._settle(part, error=part.throttled or not_sent)
+        if pending and self._connection is not None:
+            # Who drives is to tell the futures.
+            self._connection.wake()
 
     # Called by who drives
 
@@ -722,7 +725,8 @@ class Link:
             if not self._closing:
                 _log.warning("%s: connection lost: %s", self, connection.over)
             now = time.monotonic()
-            if now - connection.since > _LONGEST_RETRY:
+            self._throttled_since = None
+            if now - connection.since > min(_LONGEST_RETRY, self._reconnect_for):
                 self._note_use(now)
         self._finish_all()
 

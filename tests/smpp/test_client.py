@@ -646,6 +646,16 @@ def test_a_connection_that_was_lost_while_idle() -> None:
         assert len(smsc.taken) == 5
 
 
+def test_a_bind_that_held_for_a_while_is_made_again(caplog: pytest.LogCaptureFixture) -> None:
+    with Smsc() as smsc, transmitter(smsc, reconnect_for=0.3) as sender:
+        for number in range(2):
+            time.sleep(0.5)
+            smsc.hang_up()
+            eventually(lambda: len(smsc.peers) == number + 2)  # noqa: B023  # it is called at once
+        assert sender.send("MSPACE", NUMBER, "hi").message_ids == ("1",)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_giving_up_and_beginning_again() -> None:
     with Smsc() as smsc:
         with transmitter(smsc, reconnect_for=0.3) as sender:
@@ -982,6 +992,17 @@ def test_leaving_by_an_error_does_not_wait_for_what_was_not_begun() -> None:
         assert outcomes.count(NotSent) >= 40
         assert outcomes.count(type(None)) == len(smsc.texts)
         assert set(outcomes) == {NotSent, type(None)}
+
+
+def test_what_is_cancelled_by_closing_is_told_at_once() -> None:
+    with Smsc(only(SubmitSm, no_answer)) as smsc:
+        sender = transmitter(smsc, window=1, timeout=20.0)
+        futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(3)]
+        eventually(lambda: most_unanswered(smsc.peers[0]) == 1)
+        sender.close(wait=False, cancel_pending=True)
+        assert [type(future.exception(5)) for future in futures[1:]] == [NotSent, NotSent]
+        smsc.hang_up()
+        assert isinstance(failure(futures[0]), OutcomeUnknown)
 
 
 def test_send_text_tells_what_was_sent_before_it_was_closed() -> None:
