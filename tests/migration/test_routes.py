@@ -440,6 +440,10 @@ def test_a_canary_of_all_takes_even_the_last_one(apis: Apis, monkeypatch: pytest
     assert way(apis.router("*=canary:0.001"), SEND) == "canary:0.001 to v2"
 
 
+def test_a_canary_takes_any_user_name_that_a_program_can_hold(apis: Apis) -> None:
+    assert way(apis.router("*=canary:100"), Balance("\ud800")) == "canary:100 to v2"
+
+
 def test_who_is_in_a_canary_is_the_same_in_every_version(apis: Apis) -> None:
     # Whoever was moved by an earlier version must not be moved back by a later one.
     for call, subject in (
