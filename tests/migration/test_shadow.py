@@ -629,6 +629,26 @@ def test_normalise_sees_each_answer_with_its_operation() -> None:
     assert seen == [("balance", {"balance": "1001"}), ("balance", {"balance": "1009"})]
 
 
+def test_a_program_ends_though_a_comparison_does_not() -> None:
+    program = (
+        "import threading\n"
+        "from mspace_legacy import Secret\n"
+        "from mspace_legacy.migration import Comparisons, Shadow, shadow\n"
+        "from mspace_legacy.models import Balance\n"
+        "from mspace_legacy.wire import legacy\n"
+        "from mspace_legacy.wire.http import Response\n"
+        "shadow.CLOSING_GRACE = 0.1\n"
+        "class Answers:\n"
+        "    def handle(self, request): return Response(200, b'1')\n"
+        "class Hangs:\n"
+        "    def handle(self, request): threading.Event().wait()\n"
+        "request = legacy.encode_request(Balance('u'), Secret('p'), base='http://h/mspaceservice/wr/sms')\n"
+        "print(Shadow(Answers(), Hangs(), comparisons=Comparisons()).handle(request).text())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("1\n", "")
+
+
 def test_a_short_program_ends_when_its_comparisons_have(emulator_url: str, tmp_path: Path) -> None:
     write_demo_store(tmp_path)
     program = f"""
