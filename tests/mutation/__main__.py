@@ -42,8 +42,8 @@ def _mirrored(module: str, *more: str) -> Group:
 GROUPS = {
     "transport/retry": _mirrored("transport/retry"),
     "wire/segments": _mirrored("wire/segments"),
-    "wire/legacy": _mirrored("wire/legacy"),
-    "wire/v2": _mirrored("wire/v2"),
+    "wire/legacy": _mirrored("wire/legacy", "tests/wire/test_addresses.py"),
+    "wire/v2": _mirrored("wire/v2", "tests/wire/test_addresses.py"),
     # Not the tests that take seconds each, to show that nothing takes longer or more than it may.
     "wire/replies": _mirrored("wire/replies", "-k", "not takes_little and not any_body"),
     "wire/documents": _mirrored("wire/documents"),
