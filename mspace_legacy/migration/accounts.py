@@ -186,7 +186,6 @@ class AccountStore:
 
         :raises InvalidInput: names the file, the account's place and the key at fault, never a value.
         """
-        problem = ""
         try:
             return cls(_accounts(path))
         except InvalidInput as error:
@@ -289,7 +288,6 @@ def _account(place: str, table: Any, folder: Path) -> StoredAccount:
     if len(sources) != 1:
         raise InvalidInput(f"{place}: give one of {', '.join(_KEY_SOURCES)}")
     (source,) = sources
-    problem = ""
     try:
         verifier = Verifier.parse(table["password_verifier"])
         key = checked_key(_api_key(source, table[source], folder))
@@ -308,7 +306,6 @@ def _api_key(source: str, value: str, folder: Path) -> Secret:
             # Not named: someone may have put the key itself there.
             raise InvalidInput("api_key_env names an environment variable that is not set")
         return Secret(os.environ[value])
-    problem = ""
     try:
         return Secret((folder / value).read_text("utf-8-sig").rstrip("\r\n"))
     except (OSError, ValueError) as error:

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import traceback
 import unicodedata
@@ -237,6 +239,7 @@ def test_a_verifier_takes_no_other_password(password: str, other: str) -> None:
         (f"scrypt$2.0$1$1${SALT}${SALT}", "not a password verifier"),
         (f"scrypt${'9' * 5000}$1$1${SALT}${SALT}", "not a password verifier"),
         (f"scrypt$2$1$1${SALT}$canary-pass*", "not a password verifier"),
+        (f"scrypt$2$1$1${SALT}$!{SALT}", "not a password verifier"),
         (f"scrypt$2$1$1${SALT}${SALT[:-1]}", "not a password verifier"),
         (f"scrypt$2$1$1${SALT}$é{SALT}", "not a password verifier"),
         (f"scrypt$2$1$1$$${SALT}", "not a password verifier"),
@@ -246,8 +249,8 @@ def test_a_verifier_takes_no_other_password(password: str, other: str) -> None:
         *[
             (f"scrypt${cost}${SALT}${SALT}", "cost is out of bounds")
             for cost in ("0$1$1", "1$1$1", "-2$1$1", "3$1$1", "16385$8$1", "2$0$1", "2$1$0", "2$-1$1", "2$1$-1",
-                         "2$65$1", "2$1$17", "1048576$8$1", "32768$64$1", f"{1 << 40}$1$1", f"2${10**9}$1",
-                         f"2$1${10**9}", "65536$1$1")
+                         "2$65$1", "2$1$17", "1048576$8$1", "32768$64$1", "32768$64$16", f"{1 << 40}$1$1",
+                         f"2${10**9}$1", f"2$1${10**9}", "65536$1$1")
         ],
     ],
 )  # fmt: skip
@@ -264,7 +267,7 @@ def test_any_text_is_a_verifier_or_refused(text: str) -> None:
     assert 128 * verifier.r * verifier.n <= 1 << 28
 
 
-@pytest.mark.parametrize("cost", ["32768$1$1", "2$64$16", "16384$8$16", "2$1$1"])
+@pytest.mark.parametrize("cost", ["32768$1$1", "2$64$16", "16384$8$16", "65536$8$1", "2$1$1"])
 def test_whatever_cost_is_taken_can_be_run(cost: str) -> None:
     assert not Verifier.parse(f"scrypt${cost}${SALT}${SALT}").accepts(Secret("x"))
 
@@ -399,6 +402,50 @@ def test_threads() -> None:
 # Never shown
 
 
+def test_a_digest_of_another_length_is_one_too() -> None:
+    # RFC 7914, section 12.
+    digest = bytes.fromhex(
+        "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b3731622eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d"
+        "8360cbdfa2cc0640"
+    )
+    verifier = Verifier(1024, 8, 16, b"NaCl", digest)
+    assert verifier.accepts(Secret("password"))
+    assert not verifier.accepts(Secret("Password"))
+
+
+def test_a_password_is_verified_even_while_the_interpreter_ends() -> None:
+    # A comparison that began before is finished then, when no thread can be started any more.
+    ending = (
+        "import atexit\n"
+        "from mspace_legacy import Secret\n"
+        "from mspace_legacy.migration import AccountStore, StoredAccount, Verifier\n"
+        "store = AccountStore([StoredAccount('u', Verifier.of('p'), Secret('k'))])\n"
+        "atexit.register(lambda: print(store.verify('u', Secret('p')), store.verify('u', Secret('q'))))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", ending], check=True, capture_output=True, text=True)
+    assert (told.stdout, told.stderr) == ("True False\n", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "No such file or directory"), (b"\xff", "UnicodeDecodeError")],
+    ids=["none", "not UTF-8"],
+)
+def test_a_file_of_a_key_that_cannot_be_read_says_why(
+    load: Load, tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    told = refusal(lambda: load(table(api_key="", api_key_file='"key"')))
+    assert told.endswith(f"account 1: api_key_file names a file that can't be read: {why}")
+
+
+def test_nothing_but_the_end_of_the_line_is_taken_off_a_key(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("keyX\n")
+    store = load(table(api_key="", api_key_file='"key"'))
+    assert store.api_key("u", Secret(PASSWORD)) == Secret("keyX")
+
+
 def test_nothing_of_a_store_is_shown() -> None:
     verifier = cheap_verifier(Secret(PASSWORD))
     account = StoredAccount("u", verifier, Secret(KEY))
@@ -409,6 +456,7 @@ def test_nothing_of_a_store_is_shown() -> None:
             assert_clean(text)
             assert str(verifier.digest) not in text
             assert str(verifier.salt) not in text
+    assert repr(verifier) == "Verifier(***)"
     assert_clean(str(store))
     assert_clean(str(account))
     assert_clean(repr(vars(store)))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from mspace_legacy import Secret, errors
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
 from mspace_legacy.migration import Adapter, Comparisons, Route, Router, Routes
+from mspace_legacy.migration.shadow import Count
 from mspace_legacy.models import (
     Balance,
     Call,
@@ -32,7 +33,7 @@ from mspace_legacy.models import (
 )
 from mspace_legacy.transport import Transport
 from mspace_legacy.wire import legacy
-from mspace_legacy.wire.http import Request
+from mspace_legacy.wire.http import Request, Response
 from tests.migration.stores import demo_store
 from tests.migration.transports import Held, Says, Seen
 
@@ -214,7 +215,14 @@ def test_a_way_has_the_name_of_its_route(apis: Apis) -> None:
 
 def test_a_router_over_one_transport_reaches_both_apis(apis: Apis) -> None:
     comparisons = Comparisons()
-    both = Seen("both", apis.legacy, apis.asked)
+    urls: list[str] = []
+
+    class Both(Seen):
+        def handle(self, request: Request) -> Response:
+            urls.append(request.url.partition("/smsapi/")[0])
+            return super().handle(request)
+
+    both = Both("both", apis.legacy, apis.asked)
     router = Router.over(
         both, "balance=shadow, login=legacy, *=v2", STORE, base_url="http://v2.example", comparisons=comparisons
     )
@@ -223,6 +231,7 @@ def test_a_router_over_one_transport_reaches_both_apis(apis: Apis) -> None:
         assert router.handle(asking(call)).status == 200
     assert comparisons.wait(20)
     assert comparisons.counts["balance"].equal == 1
+    assert urls.count("http://v2.example") == 2
     # A login would be a balance call of v2.
     assert sorted(apis.asked) == [("both", name) for name in ("balance", "balance", "login", "subusers")]
     router.close()
@@ -355,6 +364,21 @@ def test_a_request_that_can_not_be_read_reaches_neither(url: str, apis: Apis) ->
     assert apis.asked == []
 
 
+def test_closing_a_router_closes_the_comparisons_that_are_its_own() -> None:
+    given = Comparisons()
+    for comparisons, dropped in ((None, 1), (given, 0)):
+        router = Router(Says(b"1"), Says(b"1"), "balance=shadow", comparisons=comparisons)
+        router.close()
+        router.comparisons.later("balance", lambda: None)
+        assert router.comparisons.counts.get("balance", Count()).dropped == dropped
+    given.close()
+
+
+def test_a_router_shows_its_routes() -> None:
+    assert repr(Router(Says(b"1"), None, "*=legacy")) == f"Router({str(Routes.parse('*=legacy'))!r})"
+    assert "balance=legacy" in repr(Router(Says(b"1"), None, "*=legacy"))
+
+
 def test_closing_waits_for_the_comparisons_of_others_within_bounds(
     apis: Apis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -438,6 +462,10 @@ def test_a_canary_of_all_takes_even_the_last_one(apis: Apis, monkeypatch: pytest
     monkeypatch.setattr(Fixed, "octet", b"\0")
     assert way(apis.router("*=canary:0"), SEND) == "canary:0 to legacy"
     assert way(apis.router("*=canary:0.001"), SEND) == "canary:0.001 to v2"
+
+
+def test_a_canary_takes_any_user_name_that_a_program_can_hold(apis: Apis) -> None:
+    assert way(apis.router("*=canary:100"), Balance("\ud800")) == "canary:100 to v2"
 
 
 def test_who_is_in_a_canary_is_the_same_in_every_version(apis: Apis) -> None:

@@ -293,7 +293,8 @@ def test_a_child_of_a_fork_compares_too() -> None:
 
 @pytest.mark.parametrize("wrong", [{"threads": 0}, {"most_waiting": 0}, {"threads": -1}], ids=repr)
 def test_bounds_that_are_none(wrong: dict[str, int]) -> None:
-    with pytest.raises(errors.InvalidInput, match=next(iter(wrong))):
+    ((name, value),) = wrong.items()
+    with pytest.raises(errors.InvalidInput, match=f"^{name} is {value}: "):
         Comparisons(**wrong)  # type: ignore[arg-type]  # mypy can't tell which
 
 
@@ -316,6 +317,35 @@ def test_an_event_tells_operation_outcomes_difference_and_durations(caplog: pyte
     ]  # fmt: skip
     assert str(event).startswith("balance: balance: legacy '1000', v2 '999'; legacy 0.")
     assert str(same).startswith("balance: equal; legacy 0.")
+
+
+def test_an_event_tells_each_difference_on_one_line() -> None:
+    name = "a\nb.c"
+    event = compared(
+        json.dumps([{"subUserName": name, "smsBalance": 1, "note": "x"}]).encode(),
+        json.dumps([{"subAccUser": name, "smsBalance": 2}]).encode(),
+        asking(SubUsers("u")),
+    )
+    assert str(event).partition("; legacy 0.")[0] == (
+        "subusers: 'a\\nb.c.smsbalance': legacy '1', v2 '2'; 'a\\nb.c.note': legacy 'x', v2 has none"
+    )
+
+
+def test_an_error_in_place_of_an_answer_is_told() -> None:
+    event = compared(b"1", Says(errors.NotSent("no way there", fault="refused")))
+    assert event.v2.text == "no way there"
+
+
+def test_whoever_counts_is_told_of_each() -> None:
+    told: list[tuple[str, str]] = []
+    compared(b"1", b"1", on_count=lambda *one: told.append(one))
+    compared(b"1", b"2", on_count=lambda *one: told.append(one))
+    assert told == [("balance", "equal"), ("balance", "different")]
+
+
+def test_a_text_is_no_collection_of_names() -> None:
+    with pytest.raises(errors.WrongType, match=r"^ignore is the text 'order': give a collection of names, such as"):
+        Comparisons(ignore="order")
 
 
 def test_durations_are_those_of_each_api() -> None:
@@ -583,6 +613,11 @@ def test_a_field_is_ignored_by_its_name_with_an_account_or_without(ignore: Any, 
     assert not any(name.rpartition(".")[2] in ignore for name in {**event.legacy.fields, **event.v2.fields})
 
 
+def test_a_field_of_an_account_with_a_point_in_its_name_is_ignored_too() -> None:
+    old, new = (b'[{"subUserName": "j.r", "smsBalance": %d}]' % balance for balance in (1, 2))
+    assert compared(old, new, asking(SubUsers("u")), ignore=("smsBalance",)).equal
+
+
 def test_normalise_sees_each_answer_with_its_operation() -> None:
     seen: list[tuple[str, dict[str, str]]] = []
 
@@ -592,6 +627,26 @@ def test_normalise_sees_each_answer_with_its_operation() -> None:
 
     assert compared(b"1001", b"1009", normalise=rounded).equal
     assert seen == [("balance", {"balance": "1001"}), ("balance", {"balance": "1009"})]
+
+
+def test_a_program_ends_though_a_comparison_does_not() -> None:
+    program = (
+        "import threading\n"
+        "from mspace_legacy import Secret\n"
+        "from mspace_legacy.migration import Comparisons, Shadow, shadow\n"
+        "from mspace_legacy.models import Balance\n"
+        "from mspace_legacy.wire import legacy\n"
+        "from mspace_legacy.wire.http import Response\n"
+        "shadow.CLOSING_GRACE = 0.1\n"
+        "class Answers:\n"
+        "    def handle(self, request): return Response(200, b'1')\n"
+        "class Hangs:\n"
+        "    def handle(self, request): threading.Event().wait()\n"
+        "request = legacy.encode_request(Balance('u'), Secret('p'), base='http://h/mspaceservice/wr/sms')\n"
+        "print(Shadow(Answers(), Hangs(), comparisons=Comparisons()).handle(request).text())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("1\n", "")
 
 
 def test_a_short_program_ends_when_its_comparisons_have(emulator_url: str, tmp_path: Path) -> None:

@@ -42,7 +42,11 @@ class Session:
         self.statuses: dict[str, str] = {}
         self.problem = ""
         self._names, self._tests, self._workers = names, tests, workers
-        self._failed = False
+        self._failed = self._spawned = False
+        sys.addaudithook(self._audit)
+
+    def _audit(self, event: str, arguments: object) -> None:
+        self._spawned = self._spawned or event == "subprocess.Popen"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember that a test failed."""
@@ -52,19 +56,26 @@ class Session:
         """What pytest calls once all is collected."""
         reaching: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
         on_import = set(state()._stats)
+        spawning: list[tuple[float, int]] = []
         for index, item in enumerate(session.items):
             began = time.monotonic()
             state()._stats.clear()
+            self._spawned = False
             runtestprotocol(item, nextitem=None)
             if self._failed:
                 self.problem = f"{item.nodeid} fails before anything is broken"
                 return True
-            for function in state()._stats:
-                reaching[function].append((time.monotonic() - began, index))
+            took = time.monotonic() - began
+            for function in () if self._spawned else state()._stats:
+                reaching[function].append((took, index))
+            if self._spawned:
+                # What a program reaches that a test starts is not known: it may be anything.
+                spawning.append((took, index))
         running: dict[int, str] = {}
         for name in self._names:
             function = mangled_name_from_mutant_name(name)
-            tests = sorted(reaching[function])
+            # That which nothing reaches but an import is tried by a session of its own.
+            tests = sorted(reaching[function] + spawning) if reaching[function] or function not in on_import else []
             if not tests and function not in on_import:
                 self.statuses[name] = "no tests"
                 continue

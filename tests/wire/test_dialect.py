@@ -8,7 +8,15 @@ import pytest
 
 from mspace_legacy.errors import RequestError
 from mspace_legacy.models import Balance, SendText, TopUp
-from mspace_legacy.wire.dialect import call_of, path_below, sentence, wire_text
+from mspace_legacy.wire.dialect import (
+    call_of,
+    check_not_empty,
+    error_page,
+    malformed,
+    path_below,
+    sentence,
+    wire_text,
+)
 
 PATH = "/mspaceservice/wr/sms"
 
@@ -58,3 +66,36 @@ def test_the_documented_sentences() -> None:
     assert sentence(0) == "0"
     assert sentence(True) == "User exists."
     assert sentence(TopUp("bob", 9000)) == "Successful Top up of 9000 SMS to bob"
+
+
+def test_a_send_says_what_to_whom() -> None:
+    for call in (SendText("u", "S", ("0722",), "m"), SendText("u", "S", ("", "0722"), "m"), Balance("u")):
+        check_not_empty(call)
+    for recipients, message, told in (((), "m", "recipient is empty"), (("", ""), "", "recipient is empty"),
+                                      (("0722",), "", "message is empty")):  # fmt: skip
+        with pytest.raises(RequestError, match=f"^{told}$"):
+            check_not_empty(SendText("u", "S", recipients, message))
+
+
+def test_a_query_is_left_to_a_liberal_reader() -> None:
+    assert path_below(f"http://host{PATH}/balance/username=u?x=1", PATH, liberal=True) == "balance/username=u?x=1"
+    with pytest.raises(RequestError):
+        path_below(f"http://host/?{PATH}/balance", PATH, liberal=True)
+
+
+def test_a_request_that_can_not_be_read_is_told_so_in_a_text() -> None:
+    reply = malformed(RequestError("the method is PUT", status=405))
+    assert (reply.status, reply.body) == (405, b"Malformed request: the method is PUT")
+    assert reply.header("content-type") == "text/plain;charset=UTF-8"
+
+
+def test_an_error_page_is_as_tomcat_makes_them() -> None:
+    reply = error_page(404, "Not Found", "nothing here")
+    page = (
+        b"<!doctype html><html><head><title>HTTP Status 404 - Not Found</title></head>"
+        b"<body><h1>HTTP Status 404 - Not Found</h1></body></html>"
+    )
+    assert (reply.status, reply.reason, reply.body) == (404, "Not Found", page)
+    assert reply.headers == (("Content-Type", "text/html;charset=utf-8"), ("Content-Length", str(len(page))))
+    # Not every status has a reason, and a text may hold anything.
+    assert b"<h1>HTTP Status 502 - a &lt;b&gt;</h1>" in error_page(502, "", "a <b>").body

@@ -80,6 +80,9 @@ def test_xml_is_fifty_deep_at_most() -> None:
     assert len(list(parse_xml(nested(50)).iter())) == 50
     with pytest.raises(Unreadable, match=r"^not XML that is safe to read \(ValueError\)$"):
         parse_xml(nested(51))
+    # What was closed on the way counts no more, and no less.
+    with pytest.raises(Unreadable):
+        parse_xml(b"<a>" * 10 + b"<b/>" + nested(41) + b"</a>" * 10)
     # What stands side by side is not deep.
     assert len(parse_xml(b"<r>" + nested(40) * 100 + b"</r>")) == 100
 

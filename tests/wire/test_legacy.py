@@ -564,6 +564,8 @@ FAILURES: list[ServiceError] = [
 def test_a_failure_comes_back_as_its_class(failure: ServiceError, form: Form, operation: str) -> None:
     call = CALLS[operation]
     response = legacy.encode_reply(call, failure, form)
+    # Its caller reads the words, and takes another status than 200 for a fault on the way.
+    assert response.status == 200
     with pytest.raises(type(failure)) as raised:
         legacy.decode_reply(call, response)
     assert raised.value.text == (failure.text or response.body.decode())

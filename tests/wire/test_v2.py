@@ -144,7 +144,7 @@ def test_the_documented_xml_of_each_operation(call: Call[Any], body: str) -> Non
 def test_the_documented_path_of_each_operation(call: Call[Any], path: str) -> None:
     request = v2.encode_request(call, KEY, base=BASE, style="path")
     assert (request.method, request.url, request.body) == ("GET", f"{BASE}/{path}", None)
-    assert headers(request) == {"accept": "application/json"}
+    assert request.headers == {"Accept": "application/json"}
 
 
 @pytest.mark.parametrize("style", v2.STYLES)
