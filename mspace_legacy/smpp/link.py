@@ -249,6 +249,8 @@ class _Connection:
     def write(self) -> None:
         """Write what the session has to say, as far as it is taken."""
         self._outbox.extend(self.session.take())
+        if not (self._outbox or self._waits_to_write):
+            return
         while self._outbox and self._written():
             pass
         if self._waits_to_write != bool(self._outbox):

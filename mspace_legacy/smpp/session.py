@@ -232,7 +232,8 @@ class Session:
                 yield Ended(f"no answer to {_name(kind)} in {self._response_timeout:g} seconds")
         if now >= self._enquire_at:
             self._request(encode(EnquireLink(sequence_number=1)), EnquireLink, None, now)
-        yield from self._left(now)
+        if self._farewell:
+            yield from self._left(self._farewell, now)
 
     def receive(self, data: bytes, now: float) -> Iterator[Event]:
         """What the octets that came mean."""
@@ -256,7 +257,8 @@ class Session:
             event = self._answered(pdu) if pdu.is_response else self._asked(pdu, now)
             if event is not None:
                 yield event
-            yield from self._left(now)
+            if self._farewell:
+                yield from self._left(self._farewell, now)
 
     def _asked(self, pdu: Pdu, now: float) -> Event | None:
         match pdu:
@@ -277,12 +279,10 @@ class Session:
                 self._send(refusal(sequence_number=pdu.sequence_number, command_status=wrong), now)
         return None
 
-    def _left(self, now: float) -> Iterator[Event]:
+    def _left(self, farewell: tuple[Unbind, float], now: float) -> Iterator[Event]:
         """Let the peer go that asked to be unbound, once it has answered what it was asked before. Section 4.2."""
-        if self._farewell is None or self.state is State.UNBOUND:
-            return
-        request, until = self._farewell
-        if not self._submitted or now >= until:
+        request, until = farewell
+        if self.state is not State.UNBOUND and (not self._submitted or now >= until):
             self._send(UnbindResp(sequence_number=request.sequence_number), now)
             self.state = State.UNBOUND
             yield Ended("the service unbound")
