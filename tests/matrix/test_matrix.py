@@ -15,7 +15,7 @@ _REACHED = {"success", "unknown"}
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 @pytest.mark.parametrize("name", SURFACES)
 def test_what_a_caller_is_told_is_true(name: str) -> None:
-    played = play(name, _SEED)
+    played = play(name, _SEED, threads=16)
     assert [str(cell) for cell in played.cells if cell.problems] == []
     assert played.leaks == []
     # A matrix that reached nothing would show nothing.
