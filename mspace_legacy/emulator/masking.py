@@ -229,8 +229,8 @@ def masked_pdu(pdu: Pdu | ProtocolError | None, secrets: Iterable[Secret] = ()) 
 
 
 def _field(name: str, value: object) -> str:
-    if name == "command_status":
-        return status_name(int(str(value)))
+    if name == "command_status" and isinstance(value, int):
+        return status_name(value)
     if isinstance(value, bytes):
         return value.hex(" ")
     return str(value) if isinstance(value, Secret) else repr(value)
