@@ -23,12 +23,12 @@ ROOT = Path(__file__).parents[1]
 
 _NAMES = {
     ".whl": re.compile(
-        r"mspace_legacy/([a-z_0-9]+/)*([a-z_0-9]+\.py|py\.typed)"
+        r"mspace_legacy/([a-z_0-9]+/)*([a-z_0-9]+\.py|py\.typed|phone\.(html|css|js|svg))"
         r"|mspace_legacy-[0-9.]+\.dist-info/(METADATA|WHEEL|RECORD|entry_points\.txt|top_level\.txt|licenses/LICENSE)"
     ),
     ".gz": re.compile(
         r"mspace_legacy-[0-9.]+/"
-        r"(mspace_legacy/([a-z_0-9]+/)*([a-z_0-9]+\.py|py\.typed)|\.ci/backend\.py|PKG-INFO|pyproject\.toml|setup\.cfg"
+        r"(mspace_legacy/([a-z_0-9]+/)*([a-z_0-9]+\.py|py\.typed|phone\.(html|css|js|svg))|\.ci/backend\.py|PKG-INFO|pyproject\.toml|setup\.cfg"
         r"|LICENSE|README\.md|MIGRATION\.md|CHANGELOG\.md)"
     ),
 }
