@@ -43,7 +43,7 @@ _V2 = re.compile(r"(?i)smsapi(?:/v2)?")
 _VENDOR_ADDRESS = re.compile(r"(?i)mspace\.co\.|mspaceservice/wr|/mspaceservice\b|smsapi/v2")
 _ANCHOR = re.compile(
     r"(?i)mspaceservice|\bwr/sms|mspace\.co\.|smsapi|mspace[\w.\-\"'\]]{0,40}(?:pass|pwd|key)|sendtext|subusers|resellerclient"
-    r"|subacctopup|login_text|getbalance|senderid=|apikey=|password="
+    r"|subacctopup|login_text|getbalance|senderid=|apikey=|username="
 )
 _OPERATION_AT_END = re.compile(rf"(?i)(?:^|/)({'|'.join(OPERATIONS)}|deliveryreport)/?$")
 _KNOWN_HOST = re.compile(r"(?i)(?:api|www)\.mspace\.co\.ke(?::\d{1,5})?")
@@ -107,6 +107,7 @@ class _Inspection:
         self.text = text
         self.source: Source = read_source(text, language_of(path))
         self.python = self.source.language.name == "Python"
+        self.evidence = _EVIDENCE.search(text) is not None
         self.lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self.two_units = [match.start() for match in re.finditer("[\U00010000-\U0010ffff]", text)]
         self.made = Assigned(self.source)
@@ -443,7 +444,7 @@ class _Inspection:
         if not keyed or call.query or call.of_somebody_else:
             return
         others = set(call.keys) - {"apikey"}
-        if not (call.v2 or ((v2_file or _EVIDENCE.search(self.text)) and others)):
+        if not (call.v2 or ((v2_file or self.evidence) and others)):
             return
         operation = call.operation or self._operation_before(call)
         self._report(
@@ -464,11 +465,10 @@ class _Inspection:
     # The jar
 
     def _judge_jar(self) -> None:
-        evidence = bool(_EVIDENCE.search(self.text))
         if self.source.language.kind != "code":
             return
         expressions = []
-        for call in jar_calls(self.source, evidence=evidence):
+        for call in jar_calls(self.source, evidence=self.evidence):
             operation = _JAR_OPERATIONS[call.method.partition("_")[0].lower()]
             if operation == "subusers" and len(call.arguments) == 6:
                 operation = "sendtext"
@@ -511,7 +511,7 @@ class _Inspection:
                     self._secret(value.at, default.group(1), what)
 
     def _judge_entries(self) -> None:
-        if not any(entry.secret for entry in self.entries) or not _EVIDENCE.search(self.text):
+        if not any(entry.secret for entry in self.entries) or not self.evidence:
             return
         addresses = [entry.at for entry in self.entries if _VENDOR_ADDRESS.search(entry.text)]
         settings = self.source.language.kind == "settings"

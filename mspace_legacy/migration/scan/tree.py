@@ -168,9 +168,11 @@ def _ignored(path: str, is_directory: bool, ignores: Sequence[_Ignore]) -> bool:
 
 TOKENS = (
     b"mspace", b"wr/sms", b"sendtext", b"subusers", b"resellerclient", b"subacctopup", b"login_text", b"senderid=",
-    b"password=", b"apikey=",
+    b"username=", b"apikey=",
 )  # fmt: skip
-"""In small letters. A file with none of them can hold nothing that is looked for."""
+"""In small letters. A file with none of them can hold nothing that is looked for: a password that is no call's says
+nothing, and a call that is signed says username= first.
+"""
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
          (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
