@@ -66,6 +66,9 @@ _NO_REPLY = "no reply"
 CLOSING_GRACE = 5.0
 """Seconds for comparisons under way when what they ask over is closed."""
 
+_LINGER = 2.0
+"""Seconds for which a thread waits for the next read: to begin one takes the caller as long as two calls."""
+
 _log = logging.getLogger("mspace_legacy.shadow")
 
 
@@ -195,6 +198,7 @@ class Comparisons:
         self._changed = threading.Condition()
         self._waiting: deque[tuple[str, Callable[[], object]]] = deque()
         self._running = 0
+        self._idle = 0
 
     def __repr__(self) -> str:
         return f"Comparisons({self.counts})"
@@ -247,12 +251,13 @@ class Comparisons:
             accepted = not self._closed and len(self._waiting) < self._most_waiting and self._has_thread()
             if accepted:
                 self._waiting.append((operation, work))
+                self._changed.notify_all()
         if not accepted:
             self._count(operation, "dropped")
 
     def _has_thread(self) -> bool:
-        """Whether a thread will take what waits; begins one more where there may be one."""
-        if self._running < self._threads:
+        """Whether a thread will take one more; begins one where all have something to do and there may be one."""
+        if len(self._waiting) >= self._idle and self._running < self._threads:
             # There may be none to be had, and there is none while the interpreter ends.
             with contextlib.suppress(RuntimeError):
                 threading.Thread(target=self._work, name="mspace-legacy shadow", daemon=True).start()
@@ -262,9 +267,12 @@ class Comparisons:
     def _work(self) -> None:
         while True:
             with self._changed:
+                self._idle += 1
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._waiting or self._closed, _LINGER)
+                self._idle -= 1
                 if not self._waiting:
                     self._running -= 1
-                    self._changed.notify_all()
                     return
                 _, work = self._waiting.popleft()
             try:
@@ -275,13 +283,15 @@ class Comparisons:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until none is under way or waiting; whether that came within `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._running, timeout)
+            return self._changed.wait_for(lambda: not self._waiting and self._idle == self._running, timeout)
 
     def close(self, grace: float = CLOSING_GRACE) -> None:
         """Take no more, and give those that wait `grace` seconds at most. A second time does nothing."""
         if self._closed:
             return
-        self._closed = True
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         if not self.wait(grace):
             with self._changed:
                 left = list(self._waiting)
