@@ -116,7 +116,10 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What was shown is shown again, with `text` above it: the entry was not taken."""
+    """What was shown is shown again, with `text` above it: the entry was not taken.
+
+    Where there is no room for both, `text` stands in place of the title or the question, and is cut if it has to be.
+    """
 
     text: str = ""
 
@@ -204,7 +207,7 @@ class View:
         return cls(**{**state, "widget": _WIDGETS[kind](**shown)})
 
     def text(self, frame: Frame, above: str = "") -> str:
-        """What the handset shows, with `above` on top, or in place of the title, if there is room for it."""
+        """What the handset shows, with `above` on top, or in place of the title, and cut where there is no room."""
         match self.widget:
             case Menu(title, options):
                 keys = frame.ways(back=self.widget.back, home=self.widget.home)
@@ -214,7 +217,8 @@ class View:
                 lines = [prompt, *_numbered(frame.ways(back=self.widget.back, home=self.widget.back))]
             case Pages():
                 lines = _pages(self.widget, frame)[self.page][2]
-        for shown in ([above, *lines], [above, *lines[1:]]) if above else ():
+        shorter = [above[:length] + _CUT for length in range(min(len(above), frame.limit) - 1, 0, -1)]
+        for shown in [[above, *lines], *([text, *lines[1:]] for text in (above, *shorter))] if above else []:
             text = "\n".join(shown)
             if fits(text, frame.limit):
                 return text

@@ -355,6 +355,21 @@ def test_a_line_above_takes_the_place_of_the_title_where_there_is_no_room() -> N
     assert Dialler(app, limit=40).dial().enter("9").text == "That is not one of the choices.\n1. Go"
 
 
+def test_a_line_above_is_cut_where_there_is_no_room_for_all_of_it() -> None:
+    app = UssdApp(limit=40, words=Words(failed="Failed", too_often="Enough"))
+
+    @app.start
+    def start(session: Session) -> Menu:
+        return Menu("Go", {"1": ("On", amount)})
+
+    @app.screen
+    def amount(session: Session, entry: str | None) -> Ask | Again:
+        return Again("Please give whole shillings only, and no cents.") if entry else Ask("How much?", back=True)
+
+    phone = Dialler(app, limit=40).dial().enter("1").enter("x")
+    assert phone.text == "Please give whole shillings on..\n0. Back"
+
+
 @given(
     st.lists(st.text(max_size=90), max_size=30),
     st.booleans(),
