@@ -91,6 +91,9 @@ _READ = 1 << 16
 _MOST_WRITTEN = 64
 """PDUs in one write."""
 
+_MOST_UNWRITTEN = 20_000
+"""PDUs. A service that has so many answers made, and reads none of them, is left."""
+
 
 class Sending:
     """A message on its way: its parts, and the future that tells what became of them."""
@@ -121,7 +124,8 @@ class Sending:
 
     def _is_begun(self) -> bool:
         if self._began is None:
-            self._began = self.future.set_running_or_notify_cancel()
+            # Nobody can cancel what is attended. Of others it may have been decided just as an interruption came.
+            self._began = self.is_attended or self.future.running() or self.future.set_running_or_notify_cancel()
         return self._began
 
     def settle(self, part: _Part, message_id: str | None, error: MSpaceError | None) -> bool:
@@ -197,6 +201,8 @@ class _Connection:
         self._socket = connection
         self._encrypted = isinstance(connection, ssl.SSLSocket)
         self._outbox: deque[Chunk] = deque()
+        self._is_busy = False
+        """Whether somebody reads or writes; or did, when an interruption came."""
         self._wake_reader, self._wake_writer = socket.socketpair()
         for end in (connection, self._wake_reader, self._wake_writer):
             end.setblocking(False)
@@ -231,6 +237,37 @@ class _Connection:
     def read(self) -> bytes:
         """What has come; sets `over` if nothing more will."""
         self.wakes_at = -math.inf
+        if not self._begin():
+            return b""
+        data = self._received()
+        self._is_busy = False
+        return data
+
+    def write(self) -> None:
+        """Write what the session has to say, as far as it is taken."""
+        if not self._begin():
+            return
+        self._outbox.extend(self.session.take())
+        while self._outbox and self._written():
+            pass
+        if len(self._outbox) > _MOST_UNWRITTEN:
+            self.over = self.over or "it reads nothing"
+        self._is_busy = False
+        if self._waits_to_write != bool(self._outbox):
+            self._waits_to_write = not self._waits_to_write
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._waits_to_write else 0)
+            self._selector.modify(self._socket, events)
+            self.wake()
+
+    def _begin(self) -> bool:
+        """Whether there may be read or written: not after an interruption, as nobody knows how far it had come."""
+        if self._is_busy:
+            self.over = self.over or "interrupted"
+            return False
+        self._is_busy = True
+        return True
+
+    def _received(self) -> bytes:
         try:
             data = self._socket.recv(_READ)
             if not data:
@@ -245,19 +282,6 @@ class _Connection:
         except OSError as error:
             self.over = self.over or _diagnosis(error)[1]
             return b""
-
-    def write(self) -> None:
-        """Write what the session has to say, as far as it is taken."""
-        self._outbox.extend(self.session.take())
-        if not (self._outbox or self._waits_to_write):
-            return
-        while self._outbox and self._written():
-            pass
-        if self._waits_to_write != bool(self._outbox):
-            self._waits_to_write = not self._waits_to_write
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._waits_to_write else 0)
-            self._selector.modify(self._socket, events)
-            self.wake()
 
     def _written(self) -> bool:
         """Write once. A part counts as begun while it can't be known that nothing of it has left."""

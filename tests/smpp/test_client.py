@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import logging
 import os
 import random
@@ -18,6 +19,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -929,6 +931,76 @@ def test_an_interruption_leaves_nobody_waiting() -> None:
             assert smsc.texts == ["m0", "m1", "m2", "last"]
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def send_for_ever(sender: Transmitter) -> None:
+    """Messages one after the other; the first ones may be written and answered by another thread."""
+    for number in itertools.count():
+        sender.send("MSPACE", NUMBER, f"m{number}")
+
+
+@pytest.mark.parametrize("called", ["send", "recv"])
+def test_an_interruption_just_after_a_system_call_sends_nothing_twice(called: str) -> None:
+    def interrupt(frame: FrameType, event: str, function: Any) -> None:
+        owner = getattr(function, "__self__", None)
+        # Not the socket pair by which one thread wakes another.
+        if event == "c_return" and function.__name__ == called and getattr(owner, "family", 0) == socket.AF_INET:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        sys.setprofile(interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                send_for_ever(sender)
+        finally:
+            sys.setprofile(None)
+        sender.send("MSPACE", NUMBER, "last")
+        assert smsc.texts == [*(f"m{number}" for number in range(len(smsc.texts) - 1)), "last"]
+
+
+def test_an_interruption_as_a_message_is_begun_spares_the_others() -> None:
+    bound = threading.Event()
+
+    def bind_later(peer: Peer, pdu: Pdu) -> None:
+        bound.wait(10)
+        peer.obey(pdu)
+
+    def interrupt(frame: FrameType, event: str, argument: object) -> None:
+        if event == "return" and frame.f_code is Future.set_running_or_notify_cancel.__code__:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        smsc.script = bind_later
+        sys.setprofile(interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                sender.submit("MSPACE", NUMBER, "interrupted")
+        finally:
+            sys.setprofile(None)
+        others = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(3)]
+        bound.set()
+        assert [submitted(future).message for future in others] == ["m0", "m1", "m2"]
+        assert smsc.texts[-3:] == ["m0", "m1", "m2"]
+
+
+def test_a_service_that_asks_without_end_and_reads_nothing_is_left() -> None:
+    asked = encode(EnquireLink(sequence_number=1)) * 1000
+
+    def ask_without_end(peer: Peer, pdu: Pdu) -> None:
+        peer.obey(pdu)
+        smsc.script = Peer.obey
+        with contextlib.suppress(OSError):
+            while True:
+                peer.connection.sendall(asked)
+        raise Hangup
+
+    with Smsc(ask_without_end) as smsc, transmitter(smsc) as sender:
+        with contextlib.suppress(OutcomeUnknown):
+            sender.send("MSPACE", NUMBER, "into the flood")
+        sender.send("MSPACE", NUMBER, "by the next connection")
+        assert (len(smsc.peers), smsc.texts) == (2, ["by the next connection"])
 
 
 # Closing
