@@ -53,6 +53,8 @@ _USER_AGENT = f"mspace-legacy/{__version__}"
 _NEVER_AGAIN = urllib3.Retry(False, redirect=False)
 """What urllib3 makes of `retries=False`, at every request."""
 _LAST = {"Connection": "close"}
+_MOST_HEADERS, _MOST_CODED = 1 << 20, 8
+"""Bytes of all headers of a reply, and bytes that its coding may take for each of its body."""
 
 
 class _Discreet(RedactingFilter):
@@ -93,12 +95,14 @@ class _Progress(threading.local):
 
     `unsent` is true only while it is certain that no byte of the request was handed to a socket, so that a
     connection that is not one of ours, as vcrpy puts in their place, counts as one that may have sent.
-    `alone` is true where the request is to have a connection of its own.
+    `alone` is true where the request is to have a connection of its own. `room` is how many bytes there may be of
+    the reply as it comes over the wire, with its headers and all that its coding adds.
     """
 
     unsent = False
     connecting = False
     alone = False
+    room = math.inf
 
 
 _progress = _Progress()
@@ -122,7 +126,10 @@ class _TellsProgress(http.client.HTTPConnection):
 
 
 class _WithinTime(io.RawIOBase):
-    """A socket's file that ends the whole reply at one time, however slowly its bytes drip in."""
+    """A socket's file that ends the whole reply at one time, however slowly its bytes drip in; and at one size.
+
+    http.client asks for all that comes where a chunk says that it has less than no bytes.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -131,6 +138,7 @@ class _WithinTime(io.RawIOBase):
         patience = sock.gettimeout()
         self._end = math.inf if patience is None else time.monotonic() + patience
         self._begun = self.ended = False
+        self._room = _progress.room
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """Itself, buffered: what http.client asks of a socket."""
@@ -149,6 +157,9 @@ class _WithinTime(io.RawIOBase):
         self._begun = True
         count = self._sock.recv_into(buffer)
         self.ended = count == 0
+        self._room -= count
+        if self._room < 0:
+            raise _TooLarge("more than any reply of that length takes")
         return count
 
     def close(self) -> None:
@@ -277,11 +288,15 @@ class Network:
         origin = url[:slash]
         _progress.unsent = True
         _progress.alone = not request.repeatable
+        _progress.room = _MOST_HEADERS + _MOST_CODED * self._max_reply
         try:
             pool, absolute = self._pools.get(origin) or self._open(origin)
             _progress.unsent = False
             return self._exchange(pool, url if absolute else url[slash:], request)
-        except (u3.HTTPError, http.client.HTTPException, OSError) as error:
+        except InvalidInput as error:
+            return error.with_traceback(None)
+        except (u3.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            # http.client lets a ValueError pass where a length is none.
             return _failure(error, origin, request)
         except BaseException as error:  # an interruption too: its frames, and those of its context, show the path
             error.__cause__ = error.__context__ = None
@@ -362,9 +377,7 @@ class Network:
         if not proxy:
             manager = urllib3.PoolManager(**settings)
         else:
-            parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-            if parts.scheme not in ("http", "https") or not parts.hostname or not _has_a_port_or_none(parts):
-                raise InvalidInput("the proxy is not an http or https URL: write 'http://host:port'")
+            parts = _parts_of_proxy(proxy)
             auth = None
             if parts.username:
                 user, password = unquote(parts.username), unquote(parts.password or "")
@@ -403,11 +416,14 @@ def _at_least_one(name: str, value: int) -> int:
     return value
 
 
-def _has_a_port_or_none(parts: SplitResult) -> bool:
+def _parts_of_proxy(proxy: str) -> SplitResult:
     try:
-        return parts.port is None or parts.port > 0
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        if parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0):
+            return parts
     except ValueError:
-        return False
+        pass
+    raise InvalidInput("the proxy is not an http or https URL: write 'http://host:port'")
 
 
 def _nothing() -> None:
@@ -462,7 +478,7 @@ def _diagnosis(error: Exception, *, before: bool) -> tuple[TransportFault, str]:
         return "closed", "the connection was closed without a reply"
     if has(ConnectionResetError, BrokenPipeError, ConnectionAbortedError):
         return "reset", "the connection was reset"
-    if has(http.client.HTTPException, u3.ResponseError):
+    if has(http.client.HTTPException, u3.ResponseError, ValueError):
         return "not-http", "what came is not HTTP"
     return "broken", f"the connection broke ({type(error).__name__})"
 

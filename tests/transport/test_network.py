@@ -381,6 +381,12 @@ AFTER_SENDING: dict[str, tuple[Answer, str]] = {
     "half a chunk": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n50"), "cut-short"),
     "no last chunk": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n50\r\n"), "cut-short"),
     "a chunk of no size": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n50\r\n"), "cut-short"),
+    "a chunk of -2 bytes": (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n50"), "not-http"),
+    "all there is, in a chunk": (
+        raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n" + b"1" * 20_000_000),
+        "too-large",
+    ),
+    "nothing but announcements": (raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 400_000), "too-large"),
     "not HTTP": (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), "not-http"),
     "another protocol": (raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "not-http"),
     "too large, with a length told twice": (
@@ -516,7 +522,9 @@ def test_a_proxy_that_refuses_the_tunnel_was_sent_no_request(scripted: ScriptedS
     assert b"password" not in b"".join(scripted.requests)
 
 
-@pytest.mark.parametrize("proxy", ["socks9://me:hunter2@host", "http://me:hunter2@host:bad", "http://h:99999", "//"])
+@pytest.mark.parametrize(
+    "proxy", ["socks9://me:hunter2@host", "http://me:hunter2@host:bad", "http://h:99999", "//", "http://[::1"]
+)
 def test_a_proxy_that_can_not_be_right_is_told_without_its_password(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
