@@ -43,7 +43,8 @@ _MAX_REQUEST = 1 << 20
 _MOST_CONNECTIONS = 500
 """Open at once, idle ones among them; whoever comes after that waits. Many systems let a process have 1,024 files."""
 _LONGEST_IDLE = 30
-"""Seconds that a connection may say nothing: whoever holds very many of them must not keep others out for long."""
+"""Seconds that a connection may say nothing, or no whole request: whoever holds very many of them must not keep
+others out for long."""
 _THREADS_THAT_REFUSE = 4
 _CHANNEL = "mspace_legacy.channel"
 
@@ -112,6 +113,13 @@ class _Channel(HTTPChannel):
     error_task_class = _Refusal
     parser_class = _Parser
     logger = _connection_log
+
+    def handle_read(self) -> None:
+        last, unfinished = self.last_activity, self.request is not None
+        super().handle_read()
+        if unfinished and self.request is not None:
+            # What drips in is a silence too: it began with the request's first byte.
+            self.last_activity = last
 
 
 class _LiberalParser(_Parser):

@@ -627,6 +627,25 @@ def test_thirty_two_threads_are_answered_each_with_its_own(transport: Scripted) 
     assert len(transport.requests) == 32 * 20
 
 
+def drip(connection: socket.socket, text: bytes, pause: float) -> bool:
+    """Send it byte by byte; whether the other side has ended the connection before all was sent."""
+    connection.settimeout(pause)
+    with contextlib.suppress(ConnectionError):
+        for byte in text:
+            connection.sendall(bytes((byte,)))
+            with contextlib.suppress(TimeoutError):
+                if not connection.recv(1):
+                    return True
+        return False
+    return True
+
+
+def test_a_request_that_drips_in_is_given_up_as_a_silence_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mspace_legacy.server._LONGEST_IDLE", 1)
+    with Server(Emulator()) as server, connect(server) as connection:
+        assert drip(connection, b"GET /" + b"a" * 95, 0.2)
+
+
 def test_two_hundred_idle_connections_keep_nobody_waiting(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(200):
