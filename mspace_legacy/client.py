@@ -207,15 +207,13 @@ class Client:
 
         :raises Unsupported: on the legacy API.
         """
-        reports = self._ask(DeliveryReports(self._username, _text("message_id", message_id)))
+        call = DeliveryReports(self._username, _text("message_id", message_id))
+        request = self._encode(call)
+        reports = self._answer(call, request)
         for report in reports:
             if report.message_id == message_id:
                 return report
-        raise ReplyError(
-            f"deliveryreport: asked for message {message_id!r}, the reply tells of {reports[0].message_id!r}",
-            body=repr(reports),
-            status=200,
-        )
+        raise _of_another(request, f"message {message_id!r}", repr(reports[0].message_id), reports)
 
     def segments(self, message: str) -> Segments:
         """How many segments `message` takes: what it costs, in credits, for each recipient. Nothing is sent."""
@@ -260,15 +258,12 @@ class Client:
         return SendResult(tuple(done), segments)
 
     def _top_up(self, call: SubAccountTopUp | ResellerClientTopUp) -> TopUp:
-        made = self._ask(call)
+        request = self._encode(call)
+        made = self._answer(call, request)
         if (made.name.rstrip(".").casefold(), made.count) == (call.name.rstrip(".").casefold(), call.count):
             return made
-        error = ReplyError(
-            f"{call.operation}: asked for {call.count} credits to {call.name!r}, the reply tells of {made.count} to "
-            f"{made.name!r}",
-            body=repr(made),
-            status=200,
-        )
+        told = f"{made.count} to {made.name!r}"
+        error = _of_another(request, f"{call.count} credits to {call.name!r}", told, made)
         raise outcome_unknown(error, call.operation)
 
     def _ask(self, call: Call[R]) -> R:
@@ -304,6 +299,11 @@ class Client:
             return msisdn.normalise(recipient, country=self._country)
         except InvalidInput:
             return recipient
+
+
+def _of_another(request: Request, asked: str, told: str, reply: object) -> ReplyError:
+    message = f"{request.operation}: asked for {asked}, the reply tells of {told}"
+    return ReplyError(request.redact(message), body=request.redact(repr(reply)), status=200)
 
 
 def _told(error: BaseException) -> tuple[Outcome, str]:

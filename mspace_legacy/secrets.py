@@ -129,6 +129,9 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
     """
     known = {secret.reveal() for secret in secrets}
     for value in sorted(known, key=len, reverse=True):
+        if len(value) >= _SHORTEST_KNOWN and "\0" in text:
+            # UTF-16 that was taken for an encoding of one byte each.
+            text = text.replace("\0".join(value), MASK)
         if len(value) > _LONGEST_SPELT:
             for spelling in spellings(value):
                 text = text.replace(spelling, MASK)

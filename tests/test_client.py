@@ -147,6 +147,23 @@ def test_a_top_up_of_another_account_or_amount_is_not_the_one_that_was_asked_for
                 client.top_up_reseller_client(name, count)
 
 
+def test_what_a_reply_tells_of_another_is_cleaned_of_the_key(scripted: ScriptedServer) -> None:
+    report = {"messageId": f"8 {KEY}", "status": 3, "statusDescription": "Delivered"}
+    scripted.script = [
+        reply(f"Successful Top up of 5 SMS to {KEY}".encode()),
+        reply(json.dumps({"message": [report]}).encode()),
+    ]
+    with MAKERS["json"](scripted.url) as client:
+        with pytest.raises(OutcomeUnknown) as of_top_up:
+            client.top_up_sub_account("sub1", 5)
+        with pytest.raises(ReplyError) as of_report:
+            client.delivery_report("7")
+    for error in (of_top_up.value, of_report.value):
+        assert isinstance(error, ReplyError)
+        assert "***" in str(error)
+        assert KEY not in f"{error} {error.body}"
+
+
 # Who gets what: the reply's records and the recipients
 
 

@@ -258,3 +258,10 @@ def test_a_secret_that_is_very_long_is_masked_as_the_usual_writers_spell_it() ->
     secret = "p/w d\u00e9" * 40_000
     spelt = [secret, quote(secret, safe=""), json.dumps(secret)[1:-1], html.escape(secret)]
     assert redact(" ".join(spelt), [Secret(secret)]) == " ".join([MASK] * 4)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-16"])
+def test_a_secret_in_utf_16_that_was_read_as_something_else_is_masked(codec: str) -> None:
+    read = f'{{"error": "no key {CANARY} here"}}'.encode(codec).decode("utf-8", "replace")
+    assert CANARY in read.replace("\0", "")
+    assert CANARY not in redact(read, [Secret(CANARY)]).replace("\0", "")

@@ -25,10 +25,11 @@ from mspace_legacy.errors import (
 from mspace_legacy.migration.accounts import AccountStore
 from mspace_legacy.models import Balance, Call, Login, SendText, SentMessage
 from mspace_legacy.msisdn import subscriber_number
+from mspace_legacy.secrets import redact
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.dialect import check_not_empty, error_page, malformed
-from mspace_legacy.wire.documents import Form
+from mspace_legacy.wire.documents import Form, answer
 from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import decode_reply, failure_kind, messages_for
 
@@ -92,8 +93,9 @@ class Adapter:
             outcome = True
         elif isinstance(call, SendText):
             outcome = messages_for(call.recipients, outcome, _key_of(call, outcome))
-        # Whoever prints it knows the password, and not the key.
-        return replace(legacy.encode_reply(call, outcome, form), secrets=(key,))
+        told = legacy.encode_reply(call, outcome, form)
+        # Whoever reads it knows the password, and not the key.
+        return answer(told.status, form, redact(told.text(), (key,), by_name=False))
 
     def close(self) -> None:
         """Close the transport below."""

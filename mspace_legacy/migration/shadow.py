@@ -29,7 +29,6 @@ from mspace_legacy.errors import (
     WrongType,
 )
 from mspace_legacy.models import Call
-from mspace_legacy.secrets import redact
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire import legacy
 from mspace_legacy.wire.dialect import malformed
@@ -229,14 +228,13 @@ class Comparisons:
     def _answer(self, call: Call[Any], request: Request, outcome: Outcome) -> Answer:
         came = outcome.came
         text = str(came) if isinstance(came, MSpaceError) else came.text()
-        secrets = request.secrets if isinstance(came, MSpaceError) else (*request.secrets, *came.secrets)
-        found = {redact(name, secrets): redact(value, secrets) for name, value in _fields(call, came).items()}
+        found = {request.redact(name): request.redact(value) for name, value in _fields(call, came).items()}
         fields = {
             name: value
             for name, value in self._normalise(call.operation, found).items()
             if name.lower() not in self._ignore and name.rpartition(".")[2].lower() not in self._ignore
         }
-        return Answer(redact(text, secrets)[:_LONGEST_TEXT], outcome.seconds, fields)
+        return Answer(request.redact(text)[:_LONGEST_TEXT], outcome.seconds, fields)
 
     def _count(self, operation: str, what: str) -> None:
         with self._changed:

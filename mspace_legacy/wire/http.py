@@ -81,16 +81,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Response:
-    """An HTTP response, its body read whole. Body and headers may echo a secret: they are not printed.
-
-    `secrets` are those that it may echo and that its request does not hold.
-    """
+    """An HTTP response, its body read whole. Body and headers may echo a secret: they are not printed."""
 
     status: int
     body: bytes = b""
     headers: Headers = ()
     reason: str = ""
-    secrets: tuple[Secret, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {len(self.body)} bytes)"

@@ -618,10 +618,16 @@ def test_a_text_that_the_style_can_not_carry_is_not_sent(below: Counted) -> None
     assert "message: character 2 is U+0001" in response.text()
 
 
-def test_a_reply_names_the_key_that_it_may_echo(below: Counted) -> None:
-    # Whoever prints it cleans it of what the request does not hold.
-    response = ask(Adapter(below, STORE), Balance("demo"))
-    assert [secret.reveal() for secret in response.secrets] == [KEY]
+def test_a_success_that_echoes_the_key_does_not_hand_it_on(scripted: ScriptedServer) -> None:
+    # Who asks knows the password, and not the key.
+    adapter = Adapter(Network(timeout=2), STORE, base_url=scripted.url)
+    record = {"messageId": f"id {KEY}", "recipient": "254722000000", "status": 111, "statusDescription": KEY}
+    scripted.script = [reply(json.dumps({"message": [record]}).encode())]
+    (told,) = json.loads(ask(adapter, SendText("demo", "DEMO", ("0722000000",), "Hello")).text())
+    assert (told["messageId"], told["status"]) == ("id ***", "successful")
+    scripted.script = [reply(f"Successful Top up of 5 SMS to sub1 {KEY}".encode())]
+    response = ask(adapter, SubAccountTopUp("demo", "sub1", 5))
+    assert (response.text(), response.header("content-length")) == ("Successful Top up of 5 SMS to sub1 ***", "38")
 
 
 @pytest.mark.parametrize(
