@@ -60,7 +60,7 @@ from mspace_legacy.transport import Transport, checked_transport
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT, Timeout
 from mspace_legacy.wire import http, legacy, v2
 from mspace_legacy.wire.documents import MEDIA_TYPES, Form
-from mspace_legacy.wire.replies import decode_document, decode_reply, may_have_acted
+from mspace_legacy.wire.replies import decode_document, decode_reply, leaves_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -564,7 +564,7 @@ class MSpaceClient:
         if kind is Response:
             return cast("T", response)
         if not 200 <= reply.status < 300:
-            raise _for_status(response, call)
+            raise _for_status(response, call, reply)
         return cast("T", response._read(kind))
 
 
@@ -639,12 +639,12 @@ _FAMILY_EXCEPTIONS: dict[int, type[WebApplicationException]] = {
 }
 
 
-def _for_status(response: Response, call: Call[Any]) -> WebApplicationException:
+def _for_status(response: Response, call: Call[Any], reply: http.Response) -> WebApplicationException:
     status, reason = response.getStatusInfo()
     family = _FAMILY_EXCEPTIONS.get(status // 100, WebApplicationException)
     error = _STATUS_EXCEPTIONS.get(status, family)(f"HTTP {status} {response._request.redact(reason)}")
     error.response = response
-    return outcome_unknown(error, call.operation) if may_have_acted(status) and not call.repeatable else error
+    return error if call.repeatable or not leaves_open(reply) else outcome_unknown(error, call.operation)
 
 
 _JAVA_MESSAGES: dict[errors.TransportFault, Callable[[str], str]] = {

@@ -515,6 +515,20 @@ def test_what_was_refused_is_not_said_to_be_unknown(
     assert len(scripted.requests) == 1
 
 
+@pytest.mark.parametrize("status", ["302 Found", "400 Bad Request", "409 Conflict"])
+def test_a_refusal_that_tells_of_a_success_is_said_to_be_unknown(scripted: ScriptedServer, status: str) -> None:
+    done = {
+        "send": b'[{"messageId": "1", "recipient": "0722000000", "status": "successful"}]',
+        "sub-account top-up": b"Successful Top up of 5 SMS to sub",
+    }
+    with MSpaceClient(scripted.url) as client:
+        for name, body in done.items():
+            scripted.script = [reply(body, status)]
+            with pytest.raises(OutcomeUnknown) as caught:
+                NOT_REPEATABLE[name](client)
+            assert java_text(caught.value).endswith(f"HTTP {status}")
+
+
 def test_a_stalled_send_is_sent_once(scripted: ScriptedServer) -> None:
     scripted.script = [scripted.stall()]
     with MSpaceClient(scripted.url, timeout=0.2) as client, pytest.raises(OutcomeUnknown) as caught:

@@ -45,7 +45,7 @@ __all__ = [
     "decode_reply",
     "failure_kind",
     "failure_text",
-    "may_have_acted",
+    "leaves_open",
     "messages_for",
     "outcome_of",
 ]
@@ -207,7 +207,7 @@ def _failure(
     body = redact(response.text())
     http = f"HTTP {status} {redact(response.reason)}".rstrip()
     said = f"{call.operation}: the service says {told!r} ({http})" if told else f"{call.operation}: {http}"
-    acted = may_have_acted(status)
+    acted = _may_have_acted(status)
 
     error: MSpaceError
     if not call.repeatable and _claims_success(content):
@@ -230,7 +230,16 @@ def _failure(
     return outcome_unknown(error, call.operation) if acted and not call.repeatable else error
 
 
-def may_have_acted(status: int) -> bool:
+def leaves_open(response: Response) -> bool:
+    """Whether a reply that is not 2xx leaves open that the call was acted on, by its status or by what it says."""
+    try:
+        content = content_of(response)
+    except Unreadable:
+        content = Content()
+    return _may_have_acted(response.status) or _claims_success(content)
+
+
+def _may_have_acted(status: int) -> bool:
     """Whether a status leaves open that the call was acted on: not where it was refused or sent elsewhere.
 
     303 tells where the outcome of what was done stands (RFC 9110, section 15.4.4).
@@ -314,7 +323,9 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
     else:
         content = Content(records=[record] if not _FIELDS.isdisjoint(record) else None)
     content.words = [*_words(record), *content.words]
-    content.is_error = content.is_error or bool(members.get("error"))
+    # Of an object around others it tells of them all; else it may be one message's.
+    refuses = bool(wrapped) and _REFUSING.search(record.get("status", ""))
+    content.is_error = content.is_error or bool(members.get("error") or members.get("success") is False or refuses)
     return content
 
 
@@ -466,7 +477,8 @@ def _told_status(record: Record) -> tuple[str, str]:
 def outcome_of(status: str, description: str = "") -> Outcome:
     """What a status of either API tells of a message."""
     if status == ACCEPTED_CODE or status.lower() == ACCEPTED_WORD:
-        return Outcome.ACCEPTED
+        # With the words of a failure, either may be true.
+        return Outcome.UNKNOWN if failure_kind(description) else Outcome.ACCEPTED
     if (
         _WHOLE_NUMBER.fullmatch(status)
         or failure_kind(status)

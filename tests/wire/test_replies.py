@@ -403,6 +403,26 @@ def test_an_error_that_is_none_does_not_undo_what_was_done(operation: str, error
     assert done in ([SentMessage("1", Outcome.ACCEPTED, "", "111")], TopUp("bob", 9000))
 
 
+@pytest.mark.parametrize(
+    ("status", "description"),
+    [("111", "Insufficient Balance"), ("111", "Invalid sender ID"), ("successful", "Authentication failure")],
+)
+def test_a_message_whose_status_and_words_contradict_each_other_is_unknown(status: str, description: str) -> None:
+    record = {"messageId": "1", "recipient": "0722", "status": status, "statusDescription": description}
+    (message,) = read("sendtext", json.dumps([record]))
+    assert message.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("around", [{"status": "error"}, {"success": False}, {"status": "Failed"}])
+def test_an_envelope_that_contradicts_its_messages_leaves_them_open(around: dict[str, object]) -> None:
+    record = {"messageId": "1", "recipient": "0722", "status": 111}
+    assert isinstance(failed("sendtext", json.dumps({**around, "message": [record]})), OutcomeUnknown)
+
+
+def test_a_balance_that_comes_with_a_failure_is_none() -> None:
+    assert isinstance(failed("balance", '{"success": false, "smsBalance": "0"}'), ReplyError)
+
+
 ALL_REFUSED = '{"message": [{"recipient": "0722", "status": 7, "statusDescription": "Invalid recipient"}]}'
 
 
