@@ -79,11 +79,56 @@ PHP = '<?php\n{}\n$u = "$base/sendtext/username=U/password=$p/senderid=S/recipie
         ("function enc($v) { return rawurlencode($v); }\n$m = enc($x);", ""),
         ("if ($m) { $m = rawurlencode($m); }", ""),
         ("$m = 'Hello%20world';", ""),
+        ("$m = ;", "MSP005"),
+        ("$a = rawurlencode($x); $b = $a; $m = $b;", ""),
+        ("function ue($v) { return rawurlencode($v); }\n$m = ue($x);", ""),
+        ("function clean($v) { return urlencode($v); }\n$m = clean($x);", "MSP006"),
+        (
+            "function clean($v) { return trim($v); }\nfunction other($w) { return rawurlencode($w); }\n"
+            "$m = clean($x);",
+            "MSP005",
+        ),
+        ("function clean($v)\n{\n return trim($v);\n}\n$w = rawurlencode($x); $m = clean($x);", "MSP005"),
     ],
 )
 def test_how_a_message_was_encoded(before: str, rule: str) -> None:
     told = {rule for _, rule in rules(PHP.format(f"$p = rawurlencode($p); {before}"), "a.php")}
     assert told == {"MSP001", *([rule] if rule else [])}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        # A map whose values were all encoded, by its own name and by that of a key.
+        ("a.php", "<?php $X = array_map('rawurlencode', $row); $u = \"{}{{$X['message']}}\";", ""),
+        ("a.php", "<?php $X = array_map('trim', $row); $u = \"{}{{$X['message']}}\";", "MSP005"),
+        # A member, and the innermost key of several.
+        ("a.py", "self.body = quote(t, safe='')\nu = '{}' + self.body\n", ""),
+        ("a.js", "var sms = t; var body = encodeURIComponent(t);\nu = '{}' + data['sms']['body'];\n", ""),
+        # Functions of the file itself.
+        ("a.py", "def clean(v):\n    return quote(v, safe='')\n\nu = '{}' + clean(t)\n", ""),
+        ("a.py", "def clean(v):\n    return v.strip()\n\ndef other(v):\n    return quote(v, safe='')\n\n"
+                 "u = '{}' + clean(t)\n", "MSP005"),
+        ("a.vb", 'FUNCTION Clean(V)\n  RETURN Uri.EscapeDataString(V)\nEND FUNCTION\nU = "{}" & Clean(T)\n', ""),
+        # Words of the language that look like one.
+        *(
+            ("a.js", f"{word} (x) {{{{ y = encodeURIComponent(x); }}}}\nu = '{{}}' + {word} (t) + t;\n", "MSP005")
+            for word in ("if", "for", "while", "switch", "return", "str", "int", "trim")
+        ),
+    ],
+)  # fmt: skip
+def test_where_a_value_was_encoded_before(name: str, text: str, rule: str) -> None:
+    text = text.format(
+        "https://h.example/mspaceservice/wr/sms/sendtext/username=U/password=P/senderid=S/recipient=0/message="
+    )
+    assert {rule for _, rule in rules(text, name)} == {"MSP001", *([rule] if rule else [])}
+
+
+def test_what_leaves_only_a_slash_is_a_note() -> None:
+    text = "u = b + '/sendtext/username=U/password=P/senderid=S/recipient=0/message=' + quote(m)\n"
+    assert [(finding.level, finding.wrong) for finding in inspect(text, "a.py") if finding.rule.id == "MSP005"] == [
+        ("note", "message: encoded, but for a slash, which cuts the value off")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +179,11 @@ def test_the_encoders_of_each_language(name: str, expression: str, rule: str) ->
         (
             "a.js",
             "get(encodeURI(`${b}/sendtext/username=U/password=P/senderid=S/recipient=0/message=${m}`))",
+            "message: encoded by a function for whole URLs, which leaves / ? and # bare",
+        ),
+        (
+            "a.py",
+            "u = escape(f'{b}/sendtext/username=U/password=P/senderid=S/recipient=0/message={m}')",
             "message: encoded by a function for whole URLs, which leaves / ? and # bare",
         ),
         (
@@ -264,15 +314,14 @@ def test_keys_that_do_not_stand_in_a_path() -> None:
 
 def test_notes_are_left_out_and_counted_unless_they_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(
-        "GET http://h.example/mspaceservice/wr/sms/balance/username=U/password=P\n", "utf-8"
+        "GET http://h.example/mspaceservice/wr/sms/balance/username=U/password=P\n" * 2, "utf-8"
     )
     summary = Summary()
     assert list(scan([tmp_path], summary=summary)) == []
-    assert (summary.notes, summary.findings) == (1, {})
+    assert (summary.notes, summary.findings) == (2, {})
     summary = Summary()
-    (note,) = scan([tmp_path], notes=True, summary=summary)
-    assert note.level == "note"
-    assert (summary.notes, summary.findings) == (0, {"MSP001": 1})
+    assert [finding.level for finding in scan([tmp_path], notes=True, summary=summary)] == ["note", "note"]
+    assert (summary.notes, summary.findings) == (0, {"MSP001": 2})
 
 
 @pytest.mark.parametrize("arguments", ["", "user", "user, currency", "id, 'KES'", "user, password, more"])
@@ -313,6 +362,7 @@ def test_a_path_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
         scan([tmp_path, tmp_path / "absent"])
 
 
-def test_a_size_that_is_none() -> None:
+def test_a_size_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="max_size: 0"):
         scan(["."], max_size=0)
+    assert list(scan([tmp_path], max_size=1)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.scan import Summary, scan
 
 CALL = 'u = "https://h.example/mspaceservice/wr/sms/balance/username=U/password=P"\n'
@@ -46,12 +48,38 @@ def test_gitignore_as_git_reads_it(tmp_path: Path) -> None:
     assert len(names(tmp_path, ignore=False)) == 13
 
 
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        # A pattern for directories is none for files.
+        (b"a.py/\nsub/\n", ["a.py", "\udcff.py"]),
+        # What lies in a directory that is ignored does not come back.
+        (b"sub/\n!sub/b.py\n", ["a.py", "\udcff.py"]),
+        # A name is octets, whatever they spell.
+        (b"\xff.py\n", ["a.py", "sub/b.py"]),
+        # As some editors on Windows begin a file.
+        (b"\xef\xbb\xbfa.py\n", ["\udcff.py", "sub/b.py"]),
+    ],
+)
+def test_what_patterns_are_about_as_git_reads_them(tmp_path: Path, patterns: bytes, left: list[str]) -> None:
+    put(tmp_path, "a.py", "sub/b.py", os.fsdecode(b"\xff.py"))
+    (tmp_path / ".gitignore").write_bytes(patterns)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)  # noqa: S607  # git, wherever it is
+    listed = subprocess.run(
+        ["git", "-C", str(tmp_path), "ls-files", "-z", "--others", "--exclude-standard", "*.py"],  # noqa: S607
+        check=True, capture_output=True,
+    ).stdout.split(b"\0")[:-1]  # fmt: skip
+    assert sorted(map(os.fsdecode, listed)) == sorted(left)
+    assert sorted(names(tmp_path)) == sorted(left)
+
+
 def test_gitignore_of_the_repository_holds_for_a_part_of_it(tmp_path: Path) -> None:
     put(tmp_path, "src/a.py", "src/generated.py")
     put(tmp_path, ".gitignore", text="generated.py\n")
     assert names(tmp_path / "src") == ["a.py", "generated.py"]  # in no repository
     (tmp_path / ".git").mkdir()
     assert names(tmp_path / "src") == ["a.py"]
+    assert names(tmp_path / "src", ignore=False) == ["a.py", "generated.py"]
 
 
 def test_a_directory_that_is_ignored_is_looked_at_where_it_is_named(tmp_path: Path) -> None:
@@ -73,6 +101,7 @@ def test_other_peoples_code(tmp_path: Path, name: str) -> None:
     put(tmp_path, "a.py", f"{name}/x/b.py")
     assert names(tmp_path) == ["a.py"]
     assert len(names(tmp_path, ignore=False)) == 2
+    assert len(list(scan([tmp_path]))) == 1, "it is passed over by default"
 
 
 @pytest.mark.parametrize("name", [".git", ".svn", ".hg"])
@@ -94,6 +123,17 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert names(tmp_path / "named") == ["a.py"]
 
 
+def test_files_and_directories_are_named_side_by_side(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "src/b.py", "c.py")
+    roots = [tmp_path / name for name in ("a.py", "src", "c.py")]
+    assert [Path(finding.path).name for finding in scan(roots)] == ["a.py", "b.py", "c.py"]
+
+
+def test_a_path_that_can_be_none(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r": no path: give a file or a directory that is there$"):
+        scan([f"{tmp_path}/a\0b"])
+
+
 def test_roots_that_overlap_give_each_file_once(tmp_path: Path) -> None:
     put(tmp_path, "a.py", "src/b.py")
     findings = scan([tmp_path, tmp_path / "src", tmp_path, tmp_path / "a.py"])
@@ -109,6 +149,92 @@ def test_pipes_and_what_can_not_be_read(tmp_path: Path) -> None:
     assert summary.unreadable == 1
 
 
+def test_what_goes_away_while_the_scan_is_under_way_is_counted(tmp_path: Path) -> None:
+    """It is read as it comes, so that what was listed may be gone when its turn comes."""
+    put(tmp_path, "a.py", "b.py", "c.py", "d.py", "x/a.py", "y/a.py", "z/a.py")
+    summary = Summary()
+    findings = scan([tmp_path], summary=summary)
+    assert next(findings).path.endswith("a.py")
+    for gone in ("b.py", "c.py", "x/a.py", "y/a.py"):
+        (tmp_path / gone).unlink()
+    for gone in ("x", "y"):
+        (tmp_path / gone).rmdir()
+    assert [Path(finding.path).relative_to(tmp_path).as_posix() for finding in findings] == ["d.py", "z/a.py"]
+    assert (summary.scanned, summary.unreadable) == (3, 4)
+
+
+def short_reads(monkeypatch: pytest.MonkeyPatch, file: Path, after_the_first: bytes | None) -> None:
+    """The system gives fewer bytes than it is asked for, as it may (read(2)), and then the file is another."""
+    read = os.read
+
+    def short(descriptor: int, size: int) -> bytes:
+        data = read(descriptor, size if done else size // 2)
+        if not done and after_the_first is not None:
+            file.write_bytes(after_the_first)
+        done.append(data)
+        return data
+
+    done: list[bytes] = []
+    monkeypatch.setattr(os, "read", short)
+
+
+@pytest.mark.parametrize(
+    ("then", "lines"),
+    [
+        (None, [1, 2]),
+        # No more is read than was found small enough.
+        (CALL.encode() * 50, [1, 2]),
+        (b"", [1]),
+    ],
+    ids=["the same", "longer", "shorter"],
+)
+def test_a_file_that_comes_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: bytes | None, lines: list[int]
+) -> None:
+    put(tmp_path, "a.py", text=CALL * 2)
+    short_reads(monkeypatch, tmp_path / "a.py", then)
+    assert [finding.line for finding in scan([tmp_path])] == lines
+
+
+def test_a_disk_that_fails_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int, size: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put(tmp_path, "a.py", "b.py")
+    monkeypatch.setattr(os, "read", fail)
+    summary = Summary()
+    assert list(scan([tmp_path], summary=summary)) == []
+    assert (summary.scanned, summary.unreadable) == (0, 2)
+
+
+def test_each_file_is_counted_once_by_what_became_of_it(tmp_path: Path) -> None:
+    for name, data in {
+        "plain": CALL.encode(),
+        "bom": b"\xff\xfe" + CALL.encode("utf-16-le"),
+        "windows": "# für\n".encode("cp1252") + CALL.encode(),
+        "nothing": b"",
+        "binary": CALL.encode() + b"\0",
+        "utf-16": b"\xff\xfe\x00\xd8",
+        "noise": bytes(range(128, 256)) * 20,
+        "large": b" " * 3001,
+    }.items():
+        for copy in ("1", "2"):
+            (tmp_path / f"{name}-{copy}.py").write_bytes(data)
+    pipes = [tmp_path / "pipe-1", tmp_path / "pipe-2"]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    summary = Summary()
+    assert len(list(scan([tmp_path, *pipes], max_size=3000, summary=summary))) == 6
+    assert summary == Summary(scanned=8, binary=2, undecodable=4, too_large=2, unreadable=2, findings={"MSP001": 6})
+    assert summary.skipped == 10
+
+
+def test_a_file_of_just_the_size_is_looked_at(tmp_path: Path) -> None:
+    put(tmp_path, "a.py")
+    assert len(list(scan([tmp_path], max_size=len(CALL)))) == 1
+    assert list(scan([tmp_path], max_size=len(CALL) - 1)) == []
+
+
 @pytest.mark.parametrize(
     ("data", "counted"),
     [
@@ -117,9 +243,12 @@ def test_pipes_and_what_can_not_be_read(tmp_path: Path) -> None:
         (b"\xff\xfe" + CALL.encode("utf-16-le"), "scanned"),
         (b"\xfe\xff" + CALL.encode("utf-16-be"), "scanned"),
         ("# Übersetzung: «für»\n".encode("cp1252") + CALL.encode(), "scanned"),
+        # 0x81 is nothing in Windows-1252, and no reason to pass over the rest.
+        (b"# \x81\n" + CALL.encode(), "scanned"),
         (CALL.encode() + b"\0", "binary"),
         (b"\xff\xfe" + CALL.encode("utf-16-le") + b"\x00\xd8", "undecodable"),
         (bytes(range(128, 256)) * 20 + CALL.encode(), "undecodable"),
+        ("€".encode("cp1252") * 1000 + CALL.encode(), "undecodable"),
         (b"\xff\x01\x02\x03" + CALL.encode(), "undecodable"),
         (CALL.encode() + b" " * 5000, "too_large"),
         (b"", "nothing"),
@@ -160,6 +289,7 @@ def test_a_password_in_the_name_of_a_file(tmp_path: Path) -> None:
 
 MEASURE = """
 import resource, sys
+from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.scan import scan
 list(scan([sys.argv[1]]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
