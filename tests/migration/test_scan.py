@@ -104,6 +104,8 @@ def test_how_a_message_was_encoded(before: str, rule: str) -> None:
         ("a.php", "<?php $X = array_map('trim', $row); $u = \"{}{{$X['message']}}\";", "MSP005"),
         # A member, and the innermost key of several.
         ("a.py", "self.body = quote(t, safe='')\nu = '{}' + self.body\n", ""),
+        ("a.js", "var body = encodeURIComponent(t);\nu = '{}' + data['body'];\n", ""),
+        ("a.py", "sms = t\nbody = quote(t, safe='')\nu = '{}' + self.of['sms']['body']\n", ""),
         ("a.js", "var sms = t; var body = encodeURIComponent(t);\nu = '{}' + data['sms']['body'];\n", ""),
         # Functions of the file itself.
         ("a.py", "def clean(v):\n    return quote(v, safe='')\n\nu = '{}' + clean(t)\n", ""),
