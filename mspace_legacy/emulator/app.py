@@ -96,7 +96,7 @@ class Emulator:
         for dialect, secret_kind in _DIALECTS:
             if f"{dialect.PATH}/" in request.url:
                 return self._answer(dialect, secret_kind, request, told)
-        return error_page(404, "Not Found", "The requested resource is not available")
+        return error_page(404, "Not Found")
 
     def close(self) -> None:
         """Close the ledger. A second time does nothing."""
@@ -144,7 +144,7 @@ def _instead(fault: Fault, dialect: Any, incoming: Incoming) -> Response | None:
     """What a fault answers in place of acting on the call; None for a fault that comes later."""
     match fault.kind:
         case "status":
-            return error_page(int(fault.argument), "", "The service is out of order")
+            return error_page(int(fault.argument), "The service is out of order")
         case "fail":
             kind = failure_kind(fault.argument) or ServerError
             failure = kind(fault.argument, text=fault.argument)
@@ -161,9 +161,9 @@ def _spoilt(fault: Fault, call: Call[Any], response: Response) -> Response:
     """The reply as a fault leaves it, after the call was acted on."""
     match fault.kind:
         case "status-after":
-            return error_page(int(fault.argument), "", "The service is out of order")
+            return error_page(int(fault.argument), "The service is out of order")
         case "html":
-            return error_page(200, "OK", "Welcome")
+            return error_page(200, "OK")
         case "garbage":
             return Response(200, b"\x00\xff\x8b{]<" * 8, (("Content-Type", "application/octet-stream"),))
         case "reset-after":

@@ -124,7 +124,7 @@ def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
     if isinstance(error, ServiceError):
         return replace(told, status=status)
     # The words of a service that broke would leave open whether it acted.
-    return error_page(status, "", "The service behind this one refused the request")
+    return error_page(status, "The service behind this one refused the request")
 
 
 def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]:

@@ -196,7 +196,7 @@ class Gateway:
 
     def _answer(self, request: Request, request_id: str, address: str) -> _Told:
         if f"{legacy.PATH}/" not in request.url:
-            return _Told(error_page(404, "Not Found", "The requested resource is not available"), refused="malformed")
+            return _Told(error_page(404, "Not Found"), refused="malformed")
         try:
             call, password, form = legacy.decode_request(request, ours=True, liberal=True)
             check_not_empty(call)

@@ -47,12 +47,12 @@ def malformed(error: RequestError) -> Response:
     return answer(error.status, "text", f"Malformed request: {error}")
 
 
-def error_page(status: int, reason: str, text: str) -> Response:
+def error_page(status: int, text: str) -> Response:
     """An error page as Tomcat makes them, which is what a wrong path of the legacy API is known to get."""
-    title = html.escape(f"HTTP Status {status} - {reason or text}")
+    title = html.escape(f"HTTP Status {status} - {text}")
     page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
     headers = (("Content-Type", "text/html;charset=utf-8"), ("Content-Length", str(len(page))))
-    return Response(status, page, headers, reason)
+    return Response(status, page, headers)
 
 
 def path_below(url: str, path: str, *, liberal: bool = False) -> str:

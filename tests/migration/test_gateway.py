@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,9 @@ from hypothesis import strategies as st
 
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
 from mspace_legacy.errors import InvalidInput, MSpaceError, OutcomeUnknown
-from mspace_legacy.migration import Gateway, Routes, Settings, accounts, load_settings
+from mspace_legacy.migration import Comparison, Comparisons, Gateway, Routes, Settings, accounts, load_settings
 from mspace_legacy.migration import gateway as module
+from mspace_legacy.migration.shadow import Count
 from mspace_legacy.models import CALLS, Balance, Call
 from mspace_legacy.secrets import Secret
 from mspace_legacy.server import Server
@@ -430,12 +432,80 @@ def test_what_scripts_add_to_get_past_a_cache_is_no_part_of_a_read(server: Serve
     assert get(server, call_path("balance") + ending)[2] == str(10**9)
 
 
+@pytest.mark.parametrize("way", ["v2", "legacy"])
+def test_the_form_that_is_asked_for_is_what_comes_back(make: Make, upstream: Upstream, way: str) -> None:
+    gateway = make(f"*={way}")
+    url = f"http://h{call_path('subusers')}"
+    for accept, start in (("application/json", b"["), ("application/xml", b"<"), ("text/plain", b"")):
+        assert gateway.handle(Request("GET", url, {"aCCept": accept, "Cookie": "x"})).body.startswith(start)
+        if way == "legacy":
+            # Nothing else that the caller says of itself goes on.
+            assert upstream.requests[-1].headers == {"Accept": accept}
+    asked(gateway, "")
+    if way == "legacy":
+        assert upstream.requests[-1].headers == {}
+
+
+def test_delivery_reports_are_there_where_v2_answers(server: Server, emulator: Emulator) -> None:
+    """The legacy API has none: the adapter makes them of v2's."""
+    assert get(server, call_path("sendtext"))[0] == 200
+    (message,) = emulator.ledger.messages()
+    target = f"{PATH}/deliveryreport/username=demo/password={P}/messageid={message.message_id}"
+    status, _, body = get(server, target, "Accept: application/json")
+    assert status == 200
+    assert "0722000000"[1:] in body
+
+
 def test_a_message_that_is_too_long_is_refused(server: Server, upstream: Upstream) -> None:
     with connect(server) as connection:
         connection.sendall(f"GET {RIGHT}{'x' * 300_000}".encode())
         assert connection.recv(65536).startswith(b"HTTP/1.0 431 ")
     assert upstream.requests == []
     assert get(server, call_path("balance"))[0] == 200
+
+
+# What it is made of
+
+
+def test_the_network_has_the_time_outs_of_the_settings_and_a_read_is_asked_again(
+    scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    scripted.script = [scripted.stall(), reply(b"50")]
+    given = Settings(write_demo_store(tmp_path), main_url=scripted.url, reply_timeout=0.2)
+    with closing(Gateway(given)) as gateway:
+        assert asked(gateway, "").body == b"50"
+    assert len(scripted.requests) == 2
+
+
+def test_each_thread_has_a_connection_that_is_kept(scripted: ScriptedServer, tmp_path: Path) -> None:
+    threads = 40
+    together = threading.Barrier(threads)
+
+    def answer(connection: Any) -> bool:
+        together.wait(20)
+        return reply(b"50")(connection)
+
+    scripted.script = [answer]
+    given = Settings(write_demo_store(tmp_path), main_url=scripted.url, threads=threads)
+    with closing(Gateway(given)) as gateway, ThreadPoolExecutor(threads) as pool:
+        for _ in range(2):
+            told = [pool.submit(asked, gateway, "") for _ in range(threads)]
+            assert [one.result().body for one in told] == [b"50"] * threads
+    assert scripted.connections == threads
+
+
+def test_comparisons_are_those_that_are_given(upstream: Upstream, tmp_path: Path) -> None:
+    seen: list[Comparison] = []
+    given = Settings(
+        write_demo_store(tmp_path),
+        main_url="http://legacy",
+        routes=Routes.parse("*=shadow, sendtext=v2,subacctopup=v2, resellerclienttopup=v2"),
+    )
+    for comparisons in (Comparisons(seen.append), None):
+        with closing(Gateway(given, transport=upstream, comparisons=comparisons)) as gateway:
+            asked(gateway, "")
+        assert gateway.comparisons.counts == {"balance": Count(equal=1)}
+    assert [comparison.operation for comparison in seen] == ["balance"]
 
 
 # Repeated failures
@@ -533,6 +603,7 @@ def test_an_address_is_not_spoofed(make: Make, clock: SimpleNamespace, peer: str
         ("2001:db8::1", "203.0.113.7", "203.0.113.7"),
         ("192.0.2.1", "203.0.113.7", "192.0.2.1"),
         ("127.0.0.1", "203.0.113.7", "127.0.0.1"),
+        ("", "203.0.113.7", "-"),
     ],
 )
 def test_whom_a_request_is_from(
@@ -552,7 +623,8 @@ def test_no_proxy_is_trusted_by_default(server: Server, caplog: pytest.LogCaptur
 
 
 @pytest.mark.usefixtures("brake")
-def test_those_who_wait_leave_threads_for_others(make: Make, clock: SimpleNamespace) -> None:
+@pytest.mark.parametrize(("threads", "most"), [(8, 2), (10, 2), (4, 1), (2, 1)])
+def test_those_who_wait_leave_threads_for_others(make: Make, clock: SimpleNamespace, threads: int, most: int) -> None:
     waiting, go_on = threading.Semaphore(0), threading.Event()
 
     def sleep(seconds: float) -> None:
@@ -560,14 +632,14 @@ def test_those_who_wait_leave_threads_for_others(make: Make, clock: SimpleNamesp
         assert go_on.wait(10)
 
     with ExitStack() as stack:
-        server = stack.enter_context(Server(make(threads=8), threads=8, liberal=True))
+        server = stack.enter_context(Server(make(threads=threads), threads=threads, liberal=True))
         assert get(server, call_path("balance"))[0] == 200
         for _ in range(4):
             assert get(server, call_path("balance", password="wrong"))[2] == FAILURES["balance"]
         clock.sleep = sleep
         guess = call_path("balance", password="guess")
-        # A quarter of the threads may wait.
-        attackers = [stack.enter_context(connect(server)) for _ in range(2)]
+        # A quarter of the threads may wait, and one where there are few.
+        attackers = [stack.enter_context(connect(server)) for _ in range(most)]
         for attacker in attackers:
             attacker.sendall(f"GET {guess} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
         assert all(waiting.acquire(timeout=10) for _ in attackers)
@@ -575,7 +647,7 @@ def test_those_who_wait_leave_threads_for_others(make: Make, clock: SimpleNamesp
             status, head, body = get(server, guess)
             # Not that it is wrong: nobody looked.
             assert (status, body) == (429, "internal service error")
-            assert b"\r\nRetry-After: " in head
+            assert b"\r\nRetry-After: 5\r\n" in head
             # Where it is right and not known yet, nothing says so.
             assert get(server, call_path("balance", "plain", "plain-password"))[0] == 429
         assert get(server, call_path("balance"))[2] == str(10**9)
@@ -620,10 +692,11 @@ def test_the_access_log(make: Make, caplog: pytest.LogCaptureFixture, clock: Sim
             get(server, call_path("sendtext")),
             get(server, call_path("login") + "/x=y"),
             get(server, "/favicon.ico"),
+            get(server, call_path("balance", username=PASSWORD)),
             get(server, "/healthz"),
         ]
-    ids = [request_id_of(head) for _, head, _ in replies[:5]]
-    assert len(set(ids)) == 5
+    ids = [request_id_of(head) for _, head, _ in replies[:6]]
+    assert len(set(ids)) == 6
     of_all = {"address": "127.0.0.1", "ms": "1000.0"}
     none = {"username": "'-'", "operation": "-", "route": "'-'"}
     assert access(caplog) == [
@@ -635,6 +708,8 @@ def test_the_access_log(make: Make, caplog: pytest.LogCaptureFixture, clock: Sim
          "refused": "-", "status": "200"} | of_all,
         {"request": ids[3], **none, "refused": "malformed", "status": "400"} | of_all,
         {"request": ids[4], **none, "refused": "malformed", "status": "404"} | of_all,
+        # What is no account's name may be anything: a password, say.
+        {"request": ids[5], **none, "operation": "balance", "refused": "account", "status": "200"} | of_all,
     ]  # fmt: skip
 
 
@@ -695,7 +770,7 @@ def test_no_log_holds_a_secret_a_text_or_a_recipient(
         assert canary not in shown(caplog)
 
 
-@pytest.mark.parametrize("target", ["/healthz", "/healthz?x", "http://h/healthz"])
+@pytest.mark.parametrize("target", ["/healthz", "/healthz?x", "/healthz?x=http://h/y", "http://h/healthz"])
 def test_the_health_of_it_is_told_whatever_is_upstream(server: Server, upstream: Upstream, target: str) -> None:
     status, _, body = get(server, target)
     assert (status, body) == (200, "ok\n")
@@ -708,8 +783,9 @@ def test_the_health_of_it_is_told_whatever_is_upstream(server: Server, upstream:
 def test_there_is_nothing_else(server: Server, upstream: Upstream, target: str) -> None:
     status, head, body = get(server, target)
     assert status == 404
+    assert head.startswith(b"HTTP/1.1 404 Not Found\r\n")
     assert b"text/html" in head
-    assert "HTTP Status 404" in body
+    assert "<h1>HTTP Status 404 - Not Found</h1>" in body
     assert upstream.requests == []
 
 
@@ -760,6 +836,8 @@ def test_a_bad_file_changes_nothing(make: Make, upstream: Upstream, tmp_path: Pa
             gateway.reload(load_settings(settings_file(tmp_path, text)))
         assert asked(gateway, "").status == 200
         assert "/smsapi/v2" in upstream.requests[-1].url
+    with pytest.raises(InvalidInput, match=r"^routes: there was no main_url when the gateway started"):
+        gateway.reload(replace(gateway._settings, main_url="http://legacy", routes=Routes.parse("*=legacy")))
     store.write_text(good)
     store.chmod(0o640)
     with pytest.raises(InvalidInput, match="chmod 600"):

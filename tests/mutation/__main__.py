@@ -63,7 +63,13 @@ GROUPS = {
     "migration/adapter": _mirrored("migration/adapter"),
     "migration/accounts": _mirrored("migration/accounts"),
     "migration/shadow": _mirrored("migration/shadow"),
-    "migration/gateway": _mirrored("migration/gateway"),
+    "migration/gateway": _mirrored(
+        "migration/gateway",
+        "tests/migration/test_metrics.py",
+        # Processes of their own, which take as long as a hundred other tests.
+        "-k",
+        "not several_processes",
+    ),
     "migration/settings": _mirrored("migration/settings"),
     "migration/metrics": _mirrored("migration/metrics"),
     **{
