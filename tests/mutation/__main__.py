@@ -40,7 +40,10 @@ def _mirrored(module: str, *more: str) -> Group:
 
 
 _SCANNER = [
-    *(f"tests/migration/test_scan{kind}.py" for kind in ("", "_hostile", "_sarif", "_secrets", "_tree")),
+    *(
+        f"tests/migration/test_scan{kind}.py"
+        for kind in ("", "_hostile", "_passwords", "_sarif", "_secrets", "_tree")
+    ),
     # Its modules are seen from outside alone, so that all of its tests answer for each. Not those that take seconds,
     # to show that neither time nor memory grows, nor those that start the command line, which has tests of its own.
     "-k",
