@@ -42,9 +42,9 @@ def _mirrored(module: str, *more: str) -> Group:
 _SCANNER = [
     *(
         f"tests/migration/test_scan{kind}.py"
-        for kind in ("", "_hostile", "_passwords", "_sarif", "_secrets", "_tree")
+        for kind in ("", "_hostile", "_passwords", "_sarif", "_secrets", "_source", "_tree")
     ),
-    # Its modules are seen from outside alone, so that all of its tests answer for each. Not those that take seconds,
+    # Most of them look at it from outside, so that all answer for each of its modules. Not those that take seconds,
     # to show that neither time nor memory grows, nor those that start the command line, which has tests of its own.
     "-k",
     "not memory and not megabyte and not time_grows and not no_output and not no_error_holds",
