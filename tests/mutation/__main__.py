@@ -42,7 +42,7 @@ def _mirrored(module: str, *more: str) -> Group:
 _SCANNER = [
     *(
         f"tests/migration/test_scan{kind}.py"
-        for kind in ("", "_hostile", "_passwords", "_sarif", "_secrets", "_source", "_tree")
+        for kind in ("", "_calls", "_findings", "_hostile", "_passwords", "_sarif", "_secrets", "_source", "_tree")
     ),
     # Most of them look at it from outside, so that all answer for each of its modules. Not those that take seconds,
     # to show that neither time nor memory grows, nor those that start the command line, which has tests of its own.

@@ -1,0 +1,351 @@
+"""What a finding says: of which call, at what level, what is wrong and what to do instead; and what is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from mspace_legacy.migration.scan import RULES, Finding, inspect
+
+BASE = "https://h.example/mspaceservice/wr/sms"
+SIGNED = "/username=U/password=P"
+REST = {
+    "sendtext": "/senderid=S/recipient=R/message=M",
+    "subacctopup": "/subaccname=A/noofsms=1",
+    "resellerclienttopup": "/clientname=C/noofsms=1",
+}
+METHODS = {
+    "balance": ("getBalance", "balance()"),
+    "login": ("login_TEXT", "login()"),
+    "sendtext": ("sendText_JSON", "send_text()"),
+    "subusers": ("subUsers_JSON", "sub_users()"),
+    "resellerclients": ("resellerClients_JSON", "reseller_clients()"),
+    "subacctopup": ("subAccTopup_JSON", "top_up_sub_account()"),
+    "resellerclienttopup": ("resellerClientTopup_JSON", "top_up_reseller_client()"),
+}
+"""The jar's method of an operation, and the client's."""
+
+
+def found(text: str, name: str, *rules: str) -> list[Finding]:
+    """The findings, of these rules where any are named."""
+    return [finding for finding in inspect(text, name) if not rules or finding.rule.id in rules]
+
+
+def told(text: str, name: str) -> list[tuple[int, str, str, str]]:
+    """Line, rule, level and operation of each finding."""
+    return [(each.line, each.rule.id, each.level, each.operation) for each in inspect(text, name)]
+
+
+# Calls by URL
+
+
+@pytest.mark.parametrize("operation", METHODS)
+def test_a_call_by_url_is_told_with_what_to_do_instead(operation: str) -> None:
+    jar, client = METHODS[operation]
+    url = f"{BASE}/{operation}{SIGNED}{REST.get(operation, '')}"
+    (python,) = found(f"u = '{url}'\n", "a.py", "MSP001")
+    assert python.operation == operation
+    assert python.wrong == f"calls {operation} of the legacy API by a URL that is put together by hand"
+    assert python.remedy == f"use mspace_legacy.Client.{client}, or MSpaceClient.{jar}"
+    (other,) = found(f"u = '{url}';\n", "a.js", "MSP001")
+    assert other.remedy == "point the host at mspace-legacy gateway, or call v2 over https with the key in a header"
+    # Every value is masked, and so is a host that is not the vendor's.
+    keys = [part.partition("=")[0] for part in f"{SIGNED}{REST.get(operation, '')}".split("/")[1:]]
+    masked = "/".join(f"{key}={'***' if key == 'password' else '…'}" for key in keys)
+    assert other.url == f"https://…/mspaceservice/wr/sms/{operation}/{masked}"
+
+
+def test_an_operation_that_is_chosen_as_it_runs() -> None:
+    (python,) = found(f"u = f'{BASE}/{{op}}{SIGNED}'\n", "a.py", "MSP001")
+    assert (python.operation, python.url) == ("", "https://…/mspaceservice/wr/sms/…/username=…/password=***")
+    assert python.wrong.endswith("; which operation is chosen as it runs")
+    assert python.remedy == "use mspace_legacy.Client, which has a method for each operation"
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("a.py", "use mspace_legacy.Client, which knows the addresses"),
+        ("a.js", "point it at the gateway, or replace the calls that use it"),
+    ],
+)
+def test_an_address_that_is_kept_is_a_warning(name: str, remedy: str) -> None:
+    (finding,) = inspect(f"base = '{BASE}'\n", name)
+    assert (finding.rule.id, finding.level, finding.operation) == ("MSP007", "warning", "")
+    assert (finding.url, finding.remedy) == ("https://…/mspaceservice/wr/sms", remedy)
+
+
+@pytest.mark.parametrize(
+    ("keys", "operation"),
+    [
+        ("senderid=S/recipient=R/message=M", "sendtext"),
+        ("recipient=R/message=M", "sendtext"),
+        ("clientname=C/noofsms=1", "resellerclienttopup"),
+        ("subaccname=A/noofsms=1", "subacctopup"),
+        ("noofsms=1", "subacctopup"),
+        ("senderid=S", ""),
+    ],
+)
+def test_an_operation_is_told_by_its_keys(keys: str, operation: str) -> None:
+    finding = found(f"u = base + op + '{SIGNED}/{keys}'; v = '{BASE}'\n", "a.js", "MSP001")[0]
+    assert finding.operation == operation
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        # Another host's, another path's, and a query's: none of ours.
+        ("a.js", f"u = 'https://bank.example/balance{SIGNED}';\n", []),
+        ("a.js", f"u = 'https://bank.example/v1/login{SIGNED}'; m = 'mspaceservice';\n", []),
+        ("a.js", "u = 'https://h.example/?username=U&password=P&message=M&senderid=S&recipient=R';\n", []),
+        ("a.js", f"var base = 'https://bank.example/api'; u = base + '/sendtext{SIGNED}';\n", []),
+        ("a.js", f"var base = 'https://api.mspace.co.ke/smsapi/v2';\nu = base + op + '{SIGNED}/noofsms=1';\n", []),
+        # A path alone is one, where it is signed.
+        ("a.js", f"u = base + '/sendtext{SIGNED}';\n", [(1, "MSP001", "error", "sendtext")]),
+        ("a.js", "u = base + '/sendtext/';\n", []),
+        ("a.js", f"v = '{BASE}';\nu = base + 'sendtext/' + rest;\n",
+         [(1, "MSP007", "warning", ""), (2, "MSP001", "error", "sendtext")]),
+        ("a.js", f"v = '{BASE}';\nu = base + 'balance/' + rest;\n", [(1, "MSP007", "warning", "")]),
+        ("a.js", f"var base = '{BASE}';\nu = base + '/balance' + rest;\n",
+         [(1, "MSP007", "warning", ""), (2, "MSP001", "error", "balance")]),
+        ("a.js", "u = mspaceUrl + '/sendtext/' + rest;\n", [(1, "MSP001", "error", "sendtext")]),
+        ("a.js", "u = mspaceV2 + '/sendtext/' + rest;\n", []),
+        ("a.js", f"u = base + '{SIGNED}/senderid=S/recipient=R/message=M';\n", [(1, "MSP001", "error", "sendtext")]),
+        ("a.js", f"u = base + '{SIGNED}';\n", []),
+        # An operation at the end of the address before, and keys kept under a name.
+        ("a.js", f"var at = '{BASE}/balance';\nu = at + '{SIGNED}';\n",
+         [(1, "MSP007", "warning", ""), (2, "MSP001", "error", "balance")]),
+        ("a.js", f"var who = '{SIGNED}/';\nu = '{BASE}/login' + who;\nv = base + '/subusers/' + who;\n",
+         [(2, "MSP001", "error", "login"), (3, "MSP001", "error", "subusers")]),
+        # By a helper, or a format, that is asked for it by name.
+        ("a.js", f"function ask(op) {{ return get('{BASE}/' + op); }}\n"
+         "ask('sendtext');\nask('balance');\nsay('login');\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "sendtext"), (3, "MSP001", "error", "balance")]),
+        ("a.py", f"F = '{BASE}/%s{SIGNED}'\nu = F % ('sendtext',)\nv = F % ('login',)\nw = G % ('login',)\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "sendtext"), (3, "MSP001", "error", "login")]),
+        ("a.js", f"v = '{BASE}';\nlog('sendtext');\nif (x in_array('subusers')) y;\nprint('subacctopup');\n",
+         [(1, "MSP007", "warning", ""), (2, "MSP001", "error", "sendtext")]),
+        # What is printed, commented out or told of.
+        ("a.js", f"console.log('{BASE}/balance{SIGNED}');\n", [(1, "MSP001", "note", "balance")]),
+        ("a.js", f"throw new Error('{BASE}/balance{SIGNED}');\n", [(1, "MSP001", "note", "balance")]),
+        ("a.js", f"// {BASE}/balance{SIGNED}\n", [(1, "MSP001", "note", "balance")]),
+        ("a.js", f"// {BASE}\n", [(1, "MSP001", "note", "")]),
+        ("a.js", f"// see /balance{SIGNED}\n", [(1, "MSP001", "note", "balance")]),
+        ("a.js", f"// https://bank.example/balance{SIGNED}\n", []),
+        ("a.js", "// https://api.mspace.co.ke/smsapi/v2/balance\n", []),
+        ("a.py", f"'''Asks {BASE}/balance{SIGNED}'''\n", [(1, "MSP001", "note", "balance")]),
+        ("a.md", f"Ask {BASE}/balance{SIGNED} first\n", [(1, "MSP001", "note", "balance")]),
+        ("a.js", f"// {BASE}/balance/username=U/password=Simba-77\n",
+         [(1, "MSP001", "note", "balance"), (1, "MSP003", "error", "")]),
+        ("a.js", "// https://api.mspace.co.ke/smsapi/v2/balance/apikey=k3y0fSixteenChar/username=U\n",
+         [(1, "MSP003", "error", "")]),
+        ("a.js", f"// {BASE}/balance/username=U/password=$p\n", [(1, "MSP001", "note", "balance")]),
+    ],
+)  # fmt: skip
+def test_what_is_a_call_of_the_legacy_api_and_what_is_none(
+    name: str, text: str, expected: list[tuple[int, str, str, str]]
+) -> None:
+    assert told(text, name) == expected
+
+
+# Over http
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("u = 'http://h.example/mspaceservice/wr/sms';\n", [1]),
+        ("u = 'http://api.mspace.co.ke/smsapi/v2/balance';\n", [1]),
+        ("u = 'http://api.mspace.co.ke';\n", [1]),
+        ("u = 'http://api.mspace.co.ke/';\n", [1]),
+        ("var baseUrl = 'http://www.mspace.co.ke';\n", [1]),
+        ("var title = 'http://www.mspace.co.ke';\n", []),
+        ("var baseUrl = 'http://www.mspace.co.ke/about';\n", []),
+        ("u = 'https://api.mspace.co.ke';\n", []),
+        ("u = 'http://localhost:8080/mspaceservice/wr/sms';\n", []),
+        ("u = 'http://127.0.0.1/mspaceservice/wr/sms';\n", []),
+        ("u = 'http://10.0.2.2/mspaceservice/wr/sms';\n", []),
+        ("u = 'http://bank.example/smsapi/v2';\n", []),
+        ("print('http://api.mspace.co.ke/mspaceservice/wr/sms');\n", []),
+        ("get({ host: 'api.mspace.co.ke', port: 80, path: p });\n", [1]),
+        ("get({ host: 'api.mspace.co.ke', scheme: 'http' });\n", [1]),
+        ("Uri.http('api.mspace.co.ke', p);\n", [1]),
+        ("get({ host: 'api.mspace.co.ke', port: 443, path: p });\n", []),
+    ],
+)
+def test_what_is_asked_over_http(text: str, lines: list[int]) -> None:
+    findings = found(text, "a.js", "MSP004")
+    assert [finding.line for finding in findings] == lines
+    for finding in findings:
+        assert finding.level == "warning"
+        assert finding.wrong == "asked over http: whoever is on the way reads the password and the message"
+        assert finding.remedy == "https://api.mspace.co.ke/smsapi/v2 is there: move to v2"
+        assert finding.url.startswith("http://")
+
+
+# v2
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("a.py", "use mspace_legacy.Client.v2, which sends the key in a header"),
+        ("a.js", "send the key in the header apikey, and the call as JSON"),
+    ],
+)
+def test_a_key_in_the_url_of_v2(name: str, remedy: str) -> None:
+    url = "https://api.mspace.co.ke/smsapi/v2/balance/apikey="
+    (call, secret) = inspect(f"u = '{url}k3y0fSixteenChar/username=U'\n", name)
+    assert (call.rule.id, call.level, call.operation) == ("MSP008", "warning", "balance")
+    assert (call.remedy, call.url) == (remedy, "https://api.mspace.co.ke/smsapi/v2/balance/apikey=***/username=…")
+    assert call.wrong == "v2 is asked with the API key in the URL, where logs and proxies keep it"
+    assert (secret.rule.id, secret.wrong) == ("MSP003", "the API key is written here")
+    # By a name on the way, too.
+    (secret, call) = inspect(f"apiKey = 'k3y0fSixteenChar'\nu = '{url}' + apiKey + '/username=U'\n", name)
+    assert (secret.line, secret.wrong, call.rule.id) == (1, "the API key is written here", "MSP008")
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("m = 'smsapi/v2'; u = base + '/apikey=' + k + '/username=' + u;\n", ["MSP008"]),
+        ("// mspace.co.ke\nu = base + '/apikey=' + k + '/username=' + u;\n", ["MSP008"]),
+        ("u = base + '/apikey=' + k + '/username=' + u;\n", []),
+        ("// mspace.co.ke\nu = base + '/apikey=' + k;\n", []),
+        ("u = 'https://api.mspace.co.ke/smsapi/v2/balance?apikey=' + k;\n", []),
+        ("u = 'https://bank.example/x/apikey=' + k + '/username=' + u; // mspace.co.ke\n", []),
+    ],
+)
+def test_whose_key_it_is(text: str, rules: list[str]) -> None:
+    assert [finding.rule.id for finding in inspect(text, "a.js")] == rules
+
+
+# The jar
+
+
+@pytest.mark.parametrize(
+    ("method", "operation", "arguments"),
+    [
+        ("login_TEXT", "login", "u, p"),
+        ("subUsers_JSON", "subusers", "String.class, u, p"),
+        ("subUsers_XML", "sendtext", "String.class, u, p, s, r, m"),
+        ("resellerClients_XML", "resellerclients", "String.class, u, p"),
+        ("resellerClientTopup_JSON", "resellerclienttopup", "String.class, u, p, c, n"),
+        ("subAccTopup_JSON", "subacctopup", "String.class, u, p, a, n"),
+        ("sendText_JSON", "sendtext", "String.class, u, p, s, r, m"),
+        ("getBalance", "balance", "user, password"),
+    ],
+)
+def test_a_call_of_the_jar(method: str, operation: str, arguments: str) -> None:
+    jar, client = METHODS[operation]
+    text = f"MSpaceClient c = new MSpaceClient();\nc.{method}({arguments});\n"
+    (java,) = found(text, "A.java", "MSP002")
+    assert (java.line, java.level, java.operation) == (2, "error", operation)
+    assert java.wrong == f"calls {method}, a method of the jar"
+    assert java.remedy == (
+        f"in Python it is MSpaceClient.{jar}, then Client.{client}; here, point main_url at mspace-legacy gateway, "
+        "or call v2"
+    )
+    (python,) = found(f"c = MSpaceClient()\nc.{method}({arguments})\n", "a.py", "MSP002")
+    assert python.remedy == f"use mspace_legacy.Client.{client}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [
+        ("A.java", "MSpaceClient c = new MSpaceClient();\nc.close(); // getBalance\n", [2]),
+        ("a.py", "c = MSpaceClient()\nc.close()  # getBalance\n", [2]),
+        ("a.py", "with MSpaceClient() as c:\n    c.close()  # getBalance\n", [2]),
+        ("a.py", "def f(c: MSpaceClient):\n    c.close()  # getBalance\n", [2]),
+        ("a.kt", "val c: MSpaceClient = make()\nc.getBalance(a, b)\nc?.getBalance(a, b)\n", [2, 3]),
+        ("a.js", "const c = new MSpaceClient();\nc.close(); // getBalance\n", []),
+        ("A.java", "MSpaceClient c = new MSpaceClient();\nc.close(x);\nfile.close(); // getBalance\n", []),
+        ("A.java", "MSpaceClient c = new MSpaceClient();\nc.getBalance(a);\nc.getBalance(a, b, d);\n", []),
+        ("A.java", "import mspace.X;\nbank.getBalance(user, secret);\n", [2]),
+        ("A.java", "import mspace.X;\nbank.getBalance(user, account);\nbank.getBalance(user, 'p');\n", []),
+        ("A.java", 'import mspace.X;\nmspace.getBalance(user, "p");\n', [2]),
+        ("A.java", "bank.getBalance(user, password);\n", []),
+        ("A.java", "import mspace.X;\nbank().getBalance(user, password);\n", []),
+        ("A.java", "x.login_TEXT(u, p);\nreturn login_TEXT(u, p);\nString login_TEXT(String u) { }\n", [1, 2]),
+        ("A.java", "List<String> login_TEXT(u, p);\nString[] login_TEXT(u, p);\nlogin_TEXT;\n", []),
+        ("a.yml", "x: c.login_TEXT(u, p)\n", []),
+    ],
+)  # fmt: skip
+def test_what_is_a_call_of_the_jar(name: str, text: str, lines: list[int]) -> None:
+    assert [finding.line for finding in found(text, name, "MSP002")] == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('c.login_TEXT("u", "Simba-77");\n', [1]),
+        ('c.subUsers_JSON(X, "u", "Simba-77");\n', [1]),
+        ('String pw = "Simba-77";\nc.login_TEXT("u", pw);\n', [1]),
+        ('String pw = "Simba-77";\nc.subUsers_JSON(X, "u", pw);\n', [1]),
+        ('c.login_TEXT("Simba-77", p);\n', []),
+        ("c.login_TEXT(u);\n", []),
+    ],
+)
+def test_a_password_that_is_handed_to_the_jar(text: str, lines: list[int]) -> None:
+    assert [finding.line for finding in found(text, "A.java", "MSP003")] == lines
+
+
+# What to do
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("a.py", "pass the value as it is to mspace_legacy.Client, which encodes it"),
+        ("a.php", "encode each value with rawurlencode()"),
+        ("a.js", "encode each value with encodeURIComponent()"),
+        ("a.cs", "encode each value with Uri.EscapeDataString()"),
+        ("a.vb", "encode each value with Uri.EscapeDataString()"),
+        ("a.dart", "encode each value with Uri.encodeComponent()"),
+        ("a.java", 'encode each value with URLEncoder.encode(value, "UTF-8").replace("+", "%20")'),
+        ("a.kt", 'encode each value with URLEncoder.encode(value, "UTF-8").replace("+", "%20")'),
+        ("a.go", "encode each value with url.PathEscape()"),
+        ("a.rb", "encode each value with ERB::Util.url_encode()"),
+        ("a.lua", "percent-encode each value as UTF-8, its slashes and spaces too"),
+    ],
+)
+def test_how_to_encode_is_told_by_language(name: str, remedy: str) -> None:
+    join = {"php": ".", "vb": "&"}.get(name.partition(".")[2], "+")
+    start = "<?php " if name == "a.php" else ""
+    (finding,) = found(f'{start}u = "{BASE}/balance/username=U/password=" {join} p;\n', name, "MSP005")
+    assert (finding.remedy, finding.level, finding.operation) == (remedy, "warning", "balance")
+    assert finding.wrong == "password: joined without encoding"
+    assert finding.url == "https://…/mspaceservice/wr/sms/balance/username=…/password=***"
+
+
+def test_values_are_told_together_by_what_is_wrong_with_them() -> None:
+    text = (
+        f"u = '{BASE}/sendtext/username=' + quote_plus(u) + '/password=' + quote_plus(p) + '/senderid=' + s"
+        " + '/recipient=' + r + '/message=' + quote(m)\n"
+    )
+    (raw, plus) = found(text, "a.py", "MSP005", "MSP006")
+    assert raw.wrong == (
+        "senderid, recipient: joined without encoding; message: encoded, but for a slash, which cuts the value off"
+    )
+    assert plus.wrong == (
+        "username, password: encoded as in a query, where a space becomes +; in a path the + arrives as a plus sign"
+    )
+    assert (raw.level, plus.level, plus.operation, plus.url) == ("warning", "warning", "sendtext", raw.url)
+
+
+def test_what_is_only_digits_need_not_be_encoded() -> None:
+    """A number for `recipient` or `noofsms` has nothing in it to encode."""
+    text = f"u = '{BASE}/subacctopup/username=U/password=P/subaccname=A/noofsms=' + n\n"
+    assert found(text, "a.py", "MSP005") == []
+
+
+def test_a_builder_that_encodes_by_itself() -> None:
+    text = f"u = UriComponentsBuilder.from('{BASE}/balance/username=' + u + '/password=' + p);\n"
+    assert found(text, "A.java", "MSP005", "MSP006") == []
+
+
+def test_findings_come_in_the_order_of_the_text() -> None:
+    text = f"/* {BASE} */ a = '{BASE}/balance{SIGNED}'; b = 'http://api.mspace.co.ke/';\n"
+    findings = list(inspect(text, "a.js"))
+    assert [(each.line, each.column) for each in findings] == sorted((each.line, each.column) for each in findings)
+    assert len(findings) == 3
+    assert {each.level for each in findings} == {"note", RULES["MSP001"].level, RULES["MSP004"].level}
