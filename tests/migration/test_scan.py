@@ -241,7 +241,7 @@ def test_a_placeholder_is_no_password(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["Tembo-4417", "@kenya2020", "$ecret99", "#Simba1", "12345678", "passw0rd", "p@ss/word"]
+    "value", ["Tembo-4417", "@kenya2020", "$ecret99", "#Simba1", "12345678", "passw0rd", "p@ss/word", "Xpassword"]
 )
 def test_a_password_is_one(value: str) -> None:
     assert rules(f"MSPACE_PASSWORD='{value}'\n", ".env") == [(1, "MSP003")]

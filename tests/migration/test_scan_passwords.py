@@ -21,7 +21,8 @@ def secrets(text: str, name: str) -> list[int]:
     [
         "MSPACE_PASSWORD", "MSPACE_PASSWD", "MSPACE_PASS", "MSPACE_PWD", "MSPACE_PW", "MSPACE_PASSPHRASE",
         "MSPACE_PASSKEY", "mspacePassword", "mspacepassword", "mspacepasswd", "mspacepassphrase", "mspacepasskey",
-        "mspace.password", "mspace-pass", "mspacePass2", "MSPACE_PASS_2", "mspace_password_", "MspacePwd",
+        "mspace.password", "mspace-pass", "mspacePass2", "MSPACE_PASS_2", "mspace_password_",
+        "mspacepassword_", "MspacePwd",
     ],
 )  # fmt: skip
 def test_what_a_password_is_called(name: str) -> None:
@@ -67,6 +68,15 @@ def test_a_key_without_a_name_is_that_of_the_v2_beside_it(name: str, found: list
         ("a.php", "$mspacePassword = urlencode('{}');"),
         ("a.php", "$mspacePassword = $given ?? '{}';"),
         ("a.php", "$mspacePassword = $given ?: '{}';"),
+        ("a.php", "return $mspace['password'] = '{}';"),
+        ("a.php", "$this->mspace['password'] = '{}';"),
+        ("a.php", "$mspacePassword = Str::trim('{}');"),
+        ("a.js", 'const mspace = {{ pass2: "{}" }};'),
+        ("a.scala", 'val mspace = Map("password" -> "{}")'),
+        ("a.kt", 'val mspace = mapOf(password = "{}")'),
+        ("a.rb", "mspace_password = x or '{}'"),
+        ("a.js", 'const o = {{ "mspace.password": "{}" }};'),
+        ("a.sql", "SET @a = 'x' || 'y', @mspace_password = '{}';"),
         ("a.h", '#define MSPACE_PASSWORD "{}"'),
         ("a.js", 'const mspace = {{ password: "{}" }};'),
         ("a.js", 'module.exports = {{ mspace: {{ user: "u", password: "{}" }} }};'),
@@ -130,6 +140,14 @@ def test_how_each_language_gives_a_name_its_text(name: str, line: str) -> None:
         (".env", "URL=https://api.mspace.co.ke/x\nPASSWORD=SIMBA\n", [2]),
         ("a.js", "const url = 'https://api.mspace.co.ke/x';\nconst password = 'SIMBA';\n", []),
         ("a.js", "const smsUrl = 'https://api.mspace.co.ke/x';\nconst smsPassword = 'SIMBA';\n", [2]),
+        # Not in the map that is MSpace's, but behind it.
+        ("a.js", "o = { mspace: { a: 1 }, password: 'SIMBA' }; // mspace.co.ke\n", []),
+        ("a.js", "o = { mspace: [1], password: 'SIMBA' }; // mspace.co.ke\n", []),
+        ("a.php", "<?php $o = ['mspace' => array(1), 'password' => 'SIMBA']; // mspace.co.ke\n", []),
+        ("a.json", '{"mspace.co.ke": {"77": "SIMBA"}}\n', []),
+        # By a key with points in it.
+        ("a.js", "var c = {'sms.password': 'SIMBA'};\nget('https://THERE' + c['sms.password']);\n", [1]),
+        ("A.java", '@Value("${sms.password:SIMBA}") String password;\nget("https://THERE" + password);\n', [1]),
         # What holds where nothing is set.
         ("a.yml", "# mspace.co.ke\na: b\nx: ${mspace.password:SIMBA}\n", [3]),
         ("a.yml", "# mspace.co.ke\nx: ${acme.password:SIMBA}\n", []),
@@ -200,9 +218,17 @@ def test_a_password_is_followed_to_where_it_is_written(name: str, text: str, fou
     assert secrets(text, name) == found
 
 
-@pytest.mark.parametrize("value", ["x" * 301, "'PASSWORD'", '"`xxx`"', " <password> ", "DB_PASSWORD"])
+@pytest.mark.parametrize(
+    "value", ["x" * 301, "\"'password'\"", "'PASSWORD'", '"`xxx`"', " <password> ", "DB_PASSWORD"]
+)
 def test_what_only_shows_where_a_password_would_stand(value: str) -> None:
     assert secrets(f"MSPACE_PASSWORD={value}\n", ".env") == []
+
+
+def test_the_place_is_that_of_the_text() -> None:
+    line = f'var mspacePassword = "{PASSWORD}";'
+    (finding,) = inspect(line, "a.js")
+    assert finding.column == line.index(PASSWORD) + 1
 
 
 def test_the_place_is_that_of_the_default() -> None:
