@@ -110,6 +110,15 @@ def test_a_key_without_a_name_is_that_of_the_v2_beside_it(name: str, found: list
         ("a.swift", 'var mspacePassword: String! = "{}"'),
         ("a.rb", "mspace_password = ENV['X'] || '{}'"),
         ("a.rb", "MSPACE = {{ 'mspace_password' => '{}' }}"),
+        ("a.vb", 'dim mspacePassword as string = "{}"'),
+        ("a.vb", 'Dim mspacePassword As Secret = "{}"'),
+        ("a.js", 'switch (a) {{ case one: mspacePassword = "{}"; }}'),
+        ("a.js", 'conf.set(mspacePassword, "{}");'),
+        ("a.js", 'mspacePassword = process.env("SMS_X", "{}");'),
+        ("a.py", 'self.mspace_password = a.b.quote("{}")'),
+        ("a.php", "$mspacePassword = config::get('SMS_X', '{}');"),
+        ("a.cpp", 'mspace_password = config->get("SMS_X", "{}");'),
+        ("a.swift", 'let mspacePassword: String = config.get("SMS_X", "{}")'),
         ("a.sql", "DECLARE @mspace_password VARCHAR(50) = '{}';"),
         ("a.sql", "INSERT INTO t (k, v) VALUES ('mspace_password', '{}');"),
         ("a.xml", '<add key="mspace.password" value="{}"/>'),
@@ -148,6 +157,16 @@ def test_how_each_language_gives_a_name_its_text(name: str, line: str) -> None:
         # By a key with points in it.
         ("a.js", "var c = {'sms.password': 'SIMBA'};\nget('https://THERE' + c['sms.password']);\n", [1]),
         ("A.java", '@Value("${sms.password:SIMBA}") String password;\nget("https://THERE" + password);\n', [1]),
+        # What is said to people, and what is no name's.
+        ("a.js", "labels = { 'Your mspace password': 'SIMBA' };\n", []),
+        ("a.js", "labels.put('Your mspace password', 'SIMBA');\n", []),
+        ("a.js", "x = { 'about mspace': { password: 'SIMBA' } }; // mspace.co.ke\n", []),
+        ("a.php", "<?php return ['Your mspace password' => env('SMS_X', 'SIMBA')];\n", []),
+        ("a.js", "call(value, 'mspacePassword', 'SIMBA');\n", []),
+        # What is too short for a key, and what comes behind it.
+        (".env", "MSPACE_API_KEY=short\nMSPACE_PASSWORD=SIMBA\n", [2]),
+        ("a.js", "var u = 'https://api.mspace.co.ke/smsapi/v2';\nvar api_key = 'LONGKEY';\n", [2]),
+        ("a.js", "var u = 'https://api.mspace.co.ke/smsapi/v2';\nvar bankApiKey = 'LONGKEY';\n", []),
         # What holds where nothing is set.
         ("a.yml", "# mspace.co.ke\na: b\nx: ${mspace.password:SIMBA}\n", [3]),
         ("a.yml", "# mspace.co.ke\nx: ${acme.password:SIMBA}\n", []),
@@ -156,10 +175,19 @@ def test_how_each_language_gives_a_name_its_text(name: str, line: str) -> None:
         ("a.js", "var a = 'SIMBA', b;\nvar other = 'Simba-1';\nvar pass = a;\nget('https://THERE' + pass);\n", []),
         ("a.js", "var SMS_KEY = 'SIMBA';\nvar pass = SMS_KEY;\nget('https://THERE' + pass);\n", [1]),
         ("a.js", "var authA = 'SIMBA';\nvar authB = authA;\nvar pass = authB;\nget('https://THERE' + pass);\n", [1]),
+        ("a.js", "var SMS_KEY = 'SIMBA';\nvar pass = SMS_KEY;\npass = x;\nget('https://THERE' + pass);\n", [1]),
+        ("a.js", "var KEY_A = 'SIMBA';\nvar pass = { x: KEY_A };\nget('https://THERE' + pass);\n", []),
+        ("a.php", "<?php $Xp = 'SIMBA';\nget('https://THERE' . $Xp);\n", [1]),
+        ("a.php", "<?php $p = ;\nget('https://THERE' . $p);\n", []),
         ("a.js", "var p = 'two words';\nget('https://THERE' + p);\n", []),
         ("a.php", "<?php $p = 'SIMBA';\nget('https://THERE' . $p);\n", [1]),
         # By position, to a function whose parameter becomes the password.
         ("a.js", "function ask(user, pw) { return get('https://THERE' + pw); }\nask('shop', 'SIMBA');\n", [2]),
+        ("a.js", "var x = 1;\nfunction ask(pw) { return get('https://THERE' + pw); }\nask('SIMBA');\n", [3]),
+        ("a.js", "function ask(pw, user) { return get('https://THERE' + pw); }\nask('SIMBA', x);\n", [2]),
+        ("a.js", "function ask([a], pw) { return get('https://THERE' + pw); }\nask(x, 'SIMBA');\n", [2]),
+        ("a.js", "function ask(user, pw) { return get('https://THERE' + pw); }\nlater(ask, 'shop', 'SIMBA');\n", []),
+        ("a.php", "<?php function ask($Xp) { return get('https://THERE' . $Xp); }\nask('SIMBA');\n", [2]),
         ("a.js", "function ask(user, pw) { return get('https://THERE' + pw); }\nother('shop', 'SIMBA');\n", []),
         ("a.js", "function ask(pw, user) { return get('https://THERE' + pw); }\nask(x, 'SIMBA');\n", []),
         ("a.js", "function ask(user, pw) { return get('https://THERE' + pw); }\nask('shop', 'SIMBA' + x);\n", []),
@@ -196,6 +224,18 @@ def test_how_each_language_gives_a_name_its_text(name: str, line: str) -> None:
         ("a.js",
          "class Sms { constructor(user, pw) { this.x = get('https://THERE' + pw); } }\n"
          "new Sms('shop', 'SIMBA');\n", [2]),
+        ("a.js",
+         "export class Sms extends Base { constructor(user, pw) { this.x = get('https://THERE' + pw); } }\n"
+         "new Sms('shop', 'SIMBA');\n", [2]),
+        ("a.py",
+         "class Sms:\n"
+         "    def __init__(this, user, pw):\n"
+         "        this.x = get('https://THERE' + pw)\n"
+         "\n"
+         "Sms('shop', 'SIMBA')\n", [5]),
+        ("a.kt",
+         'class Sms(val user: String, val pw: String)\nfun ask(pw: String) = get("https://THERE" + pw)\n'
+         'Sms("shop", "SIMBA")\n', [3]),
         ("a.php",
          "<?php class Sms { function __construct($user, $pw) { get('https://THERE' . $pw); } }\n"
          "new Sms('shop', 'SIMBA');\n", [2]),
@@ -210,6 +250,7 @@ def test_how_each_language_gives_a_name_its_text(name: str, line: str) -> None:
         # Written right in the call.
         ("a.js", "get('https://THERE' + 'SIMBA');\n", [1]),
         ("a.py", "get('https://THERE' + u'SIMBA')\n", [1]),
+        ("a.py", "get('https://THERE' + U'SIMBA')\n", [1]),
         ("a.cs", 'Get("https://THERE" + @"SIMBA");\n', [1]),
     ],
 )  # fmt: skip
