@@ -633,6 +633,8 @@ def test_those_who_wait_leave_threads_for_others(make: Make, clock: SimpleNamesp
 
     with ExitStack() as stack:
         server = stack.enter_context(Server(make(threads=threads), threads=threads, liberal=True))
+        # A server closes when its threads are done, whatever fails here.
+        stack.callback(go_on.set)
         assert get(server, call_path("balance"))[0] == 200
         for _ in range(4):
             assert get(server, call_path("balance", password="wrong"))[2] == FAILURES["balance"]

@@ -42,6 +42,11 @@ BOTH = pytest.mark.parametrize("in_charge", ["legacy", "v2"])
 PATIENCE = 20.0
 
 
+@pytest.fixture(autouse=True)
+def _threads_do_not_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mspace_legacy.migration.shadow._LINGER", 0.05)
+
+
 def asking(call: Call[Any] = Balance("demo"), form: Form | None = None, password: Secret = PASSWORD) -> Request:  # noqa: B008  # it is frozen
     return legacy.encode_request(call, password, base="http://service/mspaceservice/wr/sms", form=form)
 
@@ -219,8 +224,7 @@ def shadow_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "mspace-legacy shadow"]
 
 
-def test_threads_end_when_there_is_nothing_to_do_and_begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mspace_legacy.migration.shadow._LINGER", 0.05)
+def test_threads_end_when_there_is_nothing_to_do_and_begin_again() -> None:
     comparisons = Comparisons(threads=4)
     for count in (8, 16):
         for _ in range(8):
@@ -230,6 +234,31 @@ def test_threads_end_when_there_is_nothing_to_do_and_begin_again(monkeypatch: py
             thread.join(PATIENCE)
         assert shadow_threads() == []
         assert comparisons.counts == {"balance": Count(equal=count)}
+
+
+def test_a_thread_waits_for_the_next_read_and_no_longer_than_to_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To begin one takes the caller as long as two calls do."""
+    monkeypatch.setattr("mspace_legacy.migration.shadow._LINGER", 1e6)
+    of_others = {*shadow_threads()}
+    by: list[threading.Thread] = []
+    comparisons = Comparisons(lambda comparison: by.append(threading.current_thread()))
+    asked = shadow(Says(b"1"), Says(b"1"), "legacy", comparisons)
+    for _ in range(3):
+        asked.handle(asking())
+        assert comparisons.wait(PATIENCE), "it is told when the last is done, not when its thread ends"
+    assert [by[0]] * 3 == by
+    # Two at once need another.
+    held = Held(Says(b"1"))
+    for _ in range(2):
+        shadow(Says(b"1"), held, "legacy", comparisons).handle(asking())
+        assert held.entered.acquire(timeout=PATIENCE)
+    held.go.set()
+    assert comparisons.wait(PATIENCE)
+    assert len({*shadow_threads()} - of_others) == 2
+    comparisons.close()
+    for thread in {*by}:
+        thread.join(PATIENCE)
+    assert not {*by} & {*shadow_threads()}
 
 
 def test_where_no_thread_is_to_be_had_the_answer_comes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
