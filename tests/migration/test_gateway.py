@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
-from mspace_legacy.errors import InvalidInput, MSpaceError, OutcomeUnknown
+from mspace_legacy.errors import InvalidInput, MSpaceError, NotSent, OutcomeUnknown
 from mspace_legacy.migration import Comparison, Comparisons, Gateway, Routes, Settings, accounts, load_settings
 from mspace_legacy.migration import gateway as module
 from mspace_legacy.migration.shadow import Count
@@ -31,6 +31,7 @@ from mspace_legacy.transport import Network, Retry, Transport
 from mspace_legacy.wire import legacy
 from mspace_legacy.wire.http import Request, Response
 from tests.migration.stores import cheap_verifier, write_demo_store
+from tests.migration.transports import Says
 from tests.servers import Answer, ScriptedServer, close, raw, reply, reset
 from tests.test_server import connect, everything, exchange, shown
 
@@ -542,6 +543,14 @@ def test_an_address_that_fails_again_and_again_waits_longer_and_longer(
 
 
 @pytest.mark.usefixtures("brake")
+def test_failures_are_forgotten_by_the_time_since_the_last(gateway: Gateway, clock: SimpleNamespace) -> None:
+    for now, pauses in ((1_000.0, 0), (1_050.0, 0), (1_100.0, 0), (1_150.0, 1), (1_200.0, 2), (1_261.0, 2)):
+        clock.now = now
+        fail(gateway, "192.0.2.1", 1)
+        assert len(clock.pauses) == pauses
+
+
+@pytest.mark.usefixtures("brake")
 def test_a_right_password_that_is_remembered_is_never_slowed(gateway: Gateway, clock: SimpleNamespace) -> None:
     assert asked(gateway, "192.0.2.1").body != FAILURE
     fail(gateway, "192.0.2.1", 6)
@@ -665,8 +674,10 @@ def test_the_failures_of_many_addresses_take_bounded_memory(gateway: Gateway, cl
         fail(gateway, f"198.51.100.{number}", 1)
         fail(gateway, "192.0.2.1", 1)
     assert len(gateway._brake._failures) == 5
-    # Whoever goes on failing is not forgotten for it.
+    # Whoever goes on failing is not forgotten for it, and whoever begins to is noticed.
     assert len(clock.pauses) == 1 + 100
+    fail(gateway, "203.0.113.9")
+    assert len(clock.pauses) == 1 + 100 + 1
 
 
 # What is told beside the reply
@@ -713,6 +724,23 @@ def test_the_access_log(make: Make, caplog: pytest.LogCaptureFixture, clock: Sim
         # What is no account's name may be anything: a password, say.
         {"request": ids[5], **none, "operation": "balance", "refused": "account", "status": "200"} | of_all,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (Response(500, b"no"), "balance: status 500 by way of legacy"),
+        (Response(503, b"no"), "balance: status 503 by way of legacy"),
+        (NotSent("nobody listens", fault="refused"), "nobody listens"),
+        (Response(404, b"no"), None),
+    ],
+)
+def test_what_upstream_fails_at_is_logged_with_the_id_that_the_caller_has(
+    make: Make, outcome: Any, told: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = asked(make("*=legacy", Says(outcome)), "")
+    lines = [record.getMessage() for record in caplog.records if record.name == "mspace_legacy.gateway"]
+    assert lines == ([f"request={response.header('x-request-id')} {told}"] if told else [])
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "192.0.2.1"])

@@ -64,6 +64,7 @@ def test_a_key_without_a_name_is_that_of_the_v2_beside_it(name: str, found: list
         ("a.php", "return ['mspace' => ['url' => URL, 'password' => '{}']];"),
         ("a.php", "return ['a' => ['x' => 1], 'mspace' => ['password' => '{}']];"),
         ("a.php", "return ['mspace_password' => env('SMS_SECRET_X', '{}')];"),
+        ("a.php", "return ['mspace_password' => $given ?? '{}'];"),
         ("a.php", "return ['x' => env('MSPACE_PASSWORD', '{}')];"),
         ("a.php", "$mspacePassword = urlencode('{}');"),
         ("a.php", "$mspacePassword = $given ?? '{}';"),
@@ -158,11 +159,12 @@ def test_how_each_language_gives_a_name_its_text(name: str, line: str) -> None:
         ("a.js", "var c = {'sms.password': 'SIMBA'};\nget('https://THERE' + c['sms.password']);\n", [1]),
         ("A.java", '@Value("${sms.password:SIMBA}") String password;\nget("https://THERE" + password);\n', [1]),
         # What is said to people, and what is no name's.
-        ("a.js", "labels = { 'Your mspace password': 'SIMBA' };\n", []),
-        ("a.js", "labels.put('Your mspace password', 'SIMBA');\n", []),
+        ("a.js", "labels = { 'Your mspace password': 'SIMBA' }; // mspace.co.ke\n", []),
+        ("a.js", "labels.put('Your mspace password', 'SIMBA'); // mspace.co.ke\n", []),
         ("a.js", "x = { 'about mspace': { password: 'SIMBA' } }; // mspace.co.ke\n", []),
-        ("a.php", "<?php return ['Your mspace password' => env('SMS_X', 'SIMBA')];\n", []),
+        ("a.php", "<?php return ['Your mspace password' => env('SMS_X', 'SIMBA')]; // mspace.co.ke\n", []),
         ("a.js", "call(value, 'mspacePassword', 'SIMBA');\n", []),
+        ("a.js", "f(mspacePassword + env('SMS_X', 'SIMBA'));\n", []),
         # What is too short for a key, and what comes behind it.
         (".env", "MSPACE_API_KEY=short\nMSPACE_PASSWORD=SIMBA\n", [2]),
         ("a.js", "var u = 'https://api.mspace.co.ke/smsapi/v2';\nvar api_key = 'LONGKEY';\n", [2]),

@@ -30,10 +30,10 @@ def statements(text: str, name: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "language"),
     [
-        (".env", "settings"), (".env.production", "settings"), ("prod.env", "settings"), ("a/b/.ENV", "settings"),
-        ("a.blade.php", "PHP"), ("A.PHP", "PHP"), ("a.min.js", "JavaScript"), ("x.tar.py", "Python"),
-        ("README", "prose"), ("docs/License", "prose"), ("readme.md", "prose"), ("Makefile", "any"),
-        ("a.unknown", "any"), ("php", "any"), ("a.js/x", "any"),
+        (".env", "settings"), (".env.production", "settings"), (".env.staging", "settings"), ("prod.env", "settings"),
+        ("a/b/.ENV", "settings"), ("a.blade.php", "PHP"), ("A.PHP", "PHP"), ("a.min.js", "JavaScript"),
+        ("x.tar.py", "Python"), ("README", "prose"), ("docs/License", "prose"), ("readme.md", "prose"),
+        ("Makefile", "any"), ("a.unknown", "any"), ("php", "any"), ("a.js/x", "any"),
     ],
 )  # fmt: skip
 def test_the_language_that_a_name_tells(name: str, language: str) -> None:
@@ -52,6 +52,9 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
         ("a.js", "return { a: 1 };\ny", ["return { a : 1 }", "y"]),
         ("a.js", "f(x => { y; });\nz", ["f ( x =>", "y", ")", "z"]),
         ("a.js", "f(;\ng", ["f (", "g"]),
+        ("a.js", "f(function () { a({ b: 1 }) })\nc", ["f ( function ( )", "a ( { b : 1 } )", ")", "c"]),
+        ("a.js", "x = [{ a: 1 }]\ny = f[1]\nz", ["x = [ { a : 1 } ]", "y = f [ 1 ]", "z"]),
+        ("a.java", "f(x -> { y; }); z;", ["f ( x ->", "y", ")", "z"]),
         ("a.js", "a }\nb", ["a }", "b"]),
         ("a.java", 'a = "x"\n  + b;\nc();', ["a = |x| + b", "c ( )"]),
         ("a.java", "a\nb;", ["a b"]),
@@ -70,6 +73,8 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
         ("a.vb", "a = 1 ' don't\nREM don't\nb", ["a = 1", "b"]),
         ("a.sql", "a := 'x'; -- don't\nb := 1", ["a := |x|", "b := 1"]),
         ("a.php", "<?php a; # don't\nb; // don't\n#[Route]\nc;", ["a", "b", "# [ Route ] c"]),
+        ("a.js", "/* b */ a /* c */ d", ["a d"]),
+        ("a.php", "<?php a; // b ?><p>c</p>\n<?php d;", ["a", "< p > c < / p >", "d"]),
         # Texts, and what is put into them.
         ("a.js", "`a${b}c` + \"${d}\"", ["|a[b]c| + |${d}|"]),
         ("a.js", "`a${f('`')}b`", ["|a[f('`')]b|"]),
@@ -97,6 +102,11 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
         ("a.py", "a = f'x{b[\"c\"]}'", ["a = |x[b[\"c\"]]|"]),
         ("a.py", 'a = """x\n"y" z"""\nb', ['a = |x\n"y" z|', "b"]),
         ("a.py", 'a = """x', ["a = |x|"]),
+        ("a.py", 'a = """b""" + """c"""', ["a = |b| + |c|"]),
+        ("a.py", "a = t'x{b}'", ["a = |x[b]|"]),
+        ("a.vb", 'a = "x{b}"', ["a = |x{b}|"]),
+        ("a.go", "a := 'b' + c", ["a := ' + c"]),
+        ("a.php", '<?php $a = "x\\n$b y";', ["$a = |x\\n[b] y|"]),
         ("a.cs", 'a = $"x{b}" + "y{c}" + @"z\\" + $@"w{d}""e";', ['a = |x[b]| + |y{c}| + |z\\| + |w[d]""e|']),
         ("a.vb", 'a = $"x{b}" & "y""z"', ['a = |x[b]| & |y""z|']),
         ("a.sql", "a := 'x''y' || b;", ["a := |x''y| || b"]),
@@ -108,6 +118,7 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
          ["< p > don |t</p>|", "a ( |b| )", "it |s|", "$c"]),
         ("a.php", "<html>\n<p>x</p>", ["< html > < p > x < / p >"]),
         ("a.php", "$a = 'b';", ["$a = |b|"]),
+        ("a.php", "<HTML>don't\nx = 'b'", ["< HTML > don |t| x = |b|"]),
         # Settings.
         (".env", "# a=b\nA = 'b c' # d\nB=\"e\"\nexport C=f # g\nD=h,\n\n;x\n!y\n//z\nplain words\n",
          ["A = |b c|", "B = |e|", "C = |f|", "D = |h|", "|plain words|"]),
@@ -115,7 +126,10 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
          ["one.a = |1|", "two.three.b = |2|", "two.three.c = |3|"]),
         ("a.yml", "a:\n  b:\n    c: 1\n  d: 2\n- e: 3\nf: ${g:h} i\n",
          ["a.b.c = |1|", "a.d = |2|", "e = |3|", "f = |[g:h] i|"]),
+        (".env", "A=\"b\" # \"c\"\r\nD=\"ef\nG=\"\"\nH=i\r\n", ["A = |b|", "D = |ef|", "H = |i|"]),
         # XML.
+        ("a.xml", "<!-- a --><x>b</x><!-- c --><y>d</y>", ["x = |b|", "y = |d|"]),
+        ("a.xml", "<a x=\"\" y='2'/>", ["x = ||", "y = |2|"]),
         ("a.xml", '<a><!-- <b>c</b> --><add key="k" value="v"/><d x="1" y=\'2\'>  t </d></a>',
          ["k = |v|", "x = |1|", "y = |2|", "d = |t|"]),
         ("a.xml", '<s name="n" connectionString="c">x</s><e id="i"> </e>', ["n = |c|", "n = |x|"]),
@@ -136,11 +150,16 @@ def test_the_statements_of_each_language(name: str, text: str, told: list[str]) 
         ("a.py", "# a\nb # c", ["# a", "# c"]),
         (".env", "# a\nB=c\n; d", ["# a\n", "; d"]),
         ("a.xml", "<a><!-- b --></a><!-- c", ["<!-- b -->", "<!-- c"]),
+        ("a.php", "<!-- b --><?php a; // c", ["<!-- b -->", "// c"]),
         ("README", "all of it\nis", ["all of it\nis"]),
     ],
 )
 def test_the_comments_of_each_language(name: str, text: str, told: list[str]) -> None:
-    assert [comment.content for comment in read(text, name).comments] == told
+    comments = read(text, name).comments
+    assert [comment.content for comment in comments] == told
+    assert [(comment.kind, text[comment.start : comment.end]) for comment in comments] == [
+        ("comment", content) for content in told
+    ]
 
 
 def scopes(text: str, name: str) -> dict[str, tuple[int, ...]]:
@@ -166,6 +185,27 @@ def test_what_stands_in_one_function_stands_in_no_other(name: str, text: str) ->
     assert found["four"] not in ((), found["one"])
     if "{" in text:
         assert found["end"] == ()
+
+
+@pytest.mark.parametrize("word", ["Public", "Private", "Friend", "Protected", "Sub", "Function"])
+def test_what_begins_a_function_in_visual_basic(word: str) -> None:
+    found = scopes(f"top\n{word} F()\n  one\n{word} G()\n  two\n", "a.vb")
+    assert () != found["one"] != found["two"] != ()
+
+
+def test_parameters_stand_in_their_function() -> None:
+    outer, one, inner, two = read("function f(a) { one; function g(b) { two } }", "a.js").statements
+    assert (outer.scope, inner.scope) == (one.scope, two.scope)
+
+
+def test_pieces_stand_where_they_are_written() -> None:
+    (yaml,) = read("x: a${b}c${d}e", "a.yml").statements
+    assert [(piece.content, piece.at, piece.is_value) for piece in yaml.tokens[2].pieces] == [
+        ("a", 3, False), ("b", 4, True), ("c", 8, False), ("d", 9, True), ("e", 13, False)
+    ]  # fmt: skip
+    text = "<a y='2'>  t </a>"
+    attribute, content = read(text, "a.xml").statements
+    assert (attribute.tokens[2].pieces[0].at, content.tokens[2].pieces[0].at) == (text.index("2"), text.index("t"))
 
 
 def test_a_function_within_another_sees_what_stands_around_it() -> None:
@@ -194,6 +234,8 @@ def test_every_word_stands_where_it_is_said_to(path: Path) -> None:
         assert token.kind in ("text", "name", "number", "operator")
         if token.kind == "text":
             assert token.pieces
+            if source.language.kind == "code" and token.content:
+                assert all(piece.content for piece in token.pieces)
             for piece in token.pieces:
                 assert token.start <= piece.at <= token.end
                 if not piece.is_value and "\\" not in text[token.start : token.end]:
