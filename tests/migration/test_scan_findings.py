@@ -71,6 +71,7 @@ def test_an_operation_that_is_chosen_as_it_runs() -> None:
 def test_an_address_that_is_kept_is_a_warning(name: str, remedy: str) -> None:
     (finding,) = inspect(f"base = '{BASE}'\n", name)
     assert (finding.rule.id, finding.level, finding.operation) == ("MSP007", "warning", "")
+    assert finding.wrong == "the address of the legacy API is kept here, for calls that are put together elsewhere"
     assert (finding.url, finding.remedy) == ("https://…/mspaceservice/wr/sms", remedy)
 
 
@@ -124,6 +125,29 @@ def test_an_operation_is_told_by_its_keys(keys: str, operation: str) -> None:
          [(1, "MSP001", "error", ""), (2, "MSP001", "error", "sendtext"), (3, "MSP001", "error", "login")]),
         ("a.js", f"v = '{BASE}';\nlog('sendtext');\nif (x in_array('subusers')) y;\nprint('subacctopup');\n",
          [(1, "MSP007", "warning", ""), (2, "MSP001", "error", "sendtext")]),
+        *(
+            ("a.js", f"v = '{BASE}';\n{word} ('sendtext');\n", [(1, "MSP007", "warning", "")])
+            for word in ("case", "in", "in_array", "Log", "print", "echo")
+        ),
+        ("a.php", f"<?php $F = '{BASE}/%s{SIGNED}';\n$u = sprintf($F, 'sendtext');\n$v = f([$F, 'login']);\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "sendtext"), (3, "MSP001", "error", "login")]),
+        ("a.py", f"F = '{BASE}/%s{SIGNED}'\nu = F % ['/Login/']\nv = F % ('close',)\nw = F % (x, 'y', 'login')\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "login"), (4, "MSP001", "error", "login")]),
+        # Whose the address is that is kept elsewhere in the file.
+        ("a.js", f"var c = {{ base: 'https://bank.example/api' }};\nu = c.base + '/sendtext{SIGNED}';\n", []),
+        ("a.php", f"<?php $base = 'https://bank.example/api';\n$u = $base . '/sendtext{SIGNED}';\n", []),
+        ("a.php", "<?php $c = ['base' => 'https://api.mspace.co.ke/mspaceservice/wr/sms'];\n"
+                  "$u = $c['base'] . '/sendtext' . $rest;\n",
+         [(1, "MSP007", "warning", ""), (2, "MSP001", "error", "sendtext")]),
+        ("a.js", f"v = '{BASE}';\nw = 'https://api.mspace.co.ke/smsapi/v2';\nu = base + 'sendtext/' + rest;\n",
+         [(1, "MSP007", "warning", "")]),
+        # What the legacy API does not have, and what only the keys tell.
+        ("a.js", f"u = base + '/deliveryreport{SIGNED}'; // mspaceservice\n", []),
+        ("a.js", f"u = base + '{SIGNED}/noofsms=1';\n", [(1, "MSP001", "error", "subacctopup")]),
+        # A text by itself is a docstring, unless it is a URL.
+        ("a.js", f"'{BASE}/balance{SIGNED}';\n", [(1, "MSP001", "error", "balance")]),
+        ("a.js", f"'see {BASE}/balance{SIGNED}';\n", [(1, "MSP001", "note", "balance")]),
+        ("a.js", f"'/balance{SIGNED}', x;\n", [(1, "MSP001", "error", "balance")]),
         # What is printed, commented out or told of.
         ("a.js", f"console.log('{BASE}/balance{SIGNED}');\n", [(1, "MSP001", "note", "balance")]),
         ("a.js", f"throw new Error('{BASE}/balance{SIGNED}');\n", [(1, "MSP001", "note", "balance")]),
@@ -330,6 +354,21 @@ def test_values_are_told_together_by_what_is_wrong_with_them() -> None:
         "username, password: encoded as in a query, where a space becomes +; in a path the + arrives as a plus sign"
     )
     assert (raw.level, plus.level, plus.operation, plus.url) == ("warning", "warning", "sendtext", raw.url)
+
+
+@pytest.mark.parametrize("character", " #?<>^`|")
+def test_a_text_that_is_written_unencoded(character: str) -> None:
+    text = f'u = "{BASE}/sendtext{SIGNED}/senderid=S/recipient=R/message=a{character}b" + x\n'
+    (finding,) = found(text, "a.py", "MSP005")
+    assert finding.wrong == "message: joined without encoding"
+    encoded = f'u = "{BASE}/sendtext{SIGNED}/senderid=S/recipient=R/message=a%20b"\n'
+    assert found(encoded, "a.py", "MSP005") == []
+
+
+def test_a_url_that_is_encoded_as_a_whole_though_its_spaces_were_replaced() -> None:
+    text = f"get(encodeURI(`{BASE}/sendtext{SIGNED}/senderid=S/recipient=0/message=${{m.replace(/ /g, '%20')}}`))"
+    (finding,) = found(text, "a.js", "MSP005")
+    assert finding.wrong == "message: encoded by a function for whole URLs, which leaves / ? and # bare"
 
 
 def test_what_is_only_digits_need_not_be_encoded() -> None:

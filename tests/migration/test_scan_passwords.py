@@ -13,7 +13,12 @@ CALL = "h.example/mspaceservice/wr/sms/balance/username=U/password="
 
 def secrets(text: str, name: str) -> list[int]:
     """The lines on which a password or a key is found."""
-    return [finding.line for finding in inspect(text, name) if finding.rule.id == "MSP003"]
+    found = [finding for finding in inspect(text, name) if finding.rule.id == "MSP003"]
+    assert {finding.wrong for finding in found} <= {"the password is written here", "the API key is written here"}
+    assert {finding.remedy for finding in found} <= {
+        "have it changed, as whoever has the source has it, and read it from the environment or a secret store"
+    }
+    return [finding.line for finding in found]
 
 
 @pytest.mark.parametrize(
