@@ -61,6 +61,28 @@ def test_an_operation_that_is_chosen_as_it_runs() -> None:
     assert python.remedy == "use mspace_legacy.Client, which has a method for each operation"
 
 
+def test_a_call_by_a_helper() -> None:
+    (_, call) = inspect(f"function ask(op) {{ return get('{BASE}/' + op); }}\nask('sendtext');\n", "a.js")
+    assert call.wrong == "calls sendtext of the legacy API, by a helper that puts the URL together"
+    assert call.remedy == "point the host at mspace-legacy gateway, or call v2 over https with the key in a header"
+    assert call.url == "…/sendtext/…"
+
+
+def test_a_mention_in_a_comment() -> None:
+    (call,) = inspect(f"// {BASE}/sendtext{SIGNED}\n", "a.js")
+    assert call.wrong == "a comment or a text mentions sendtext of the legacy API"
+    assert call.remedy == "bring it up to date when the calls have moved"
+    assert call.url == "https://…/mspaceservice/wr/sms/sendtext/username=…/password=***"
+    (address,) = inspect(f"// {BASE}\n", "a.js")
+    assert address.wrong == "a comment or a text mentions the address of the legacy API"
+    key = "// https://api.mspace.co.ke/smsapi/v2/balance/apikey=k3y0fSixteenChar\n"
+    password = f"// {BASE}/balance/username=U/password=Simba-77\n"
+    assert [finding.wrong for text in (key, password) for finding in found(text, "a.js", "MSP003")] == [
+        "the API key is written here",
+        "the password is written here",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
@@ -133,6 +155,10 @@ def test_an_operation_is_told_by_its_keys(keys: str, operation: str) -> None:
          [(1, "MSP001", "error", ""), (2, "MSP001", "error", "sendtext"), (3, "MSP001", "error", "login")]),
         ("a.py", f"F = '{BASE}/%s{SIGNED}'\nu = F % ['/Login/']\nv = F % ('close',)\nw = F % (x, 'y', 'login')\n",
          [(1, "MSP001", "error", ""), (2, "MSP001", "error", "login"), (4, "MSP001", "error", "login")]),
+        ("a.js", f"function other(a) {{ b; }}\nfunction ask(op) {{ c; return get('{BASE}/' + op); }}\n"
+                 "other('login');\nask('balance');\n",
+         [(2, "MSP001", "error", ""), (4, "MSP001", "error", "balance")]),
+        ("a.js", f"get('{BASE}/' + op);\nsay('balance');\n", [(1, "MSP001", "error", "")]),
         # Whose the address is that is kept elsewhere in the file.
         ("a.js", f"var c = {{ base: 'https://bank.example/api' }};\nu = c.base + '/sendtext{SIGNED}';\n", []),
         ("a.php", f"<?php $base = 'https://bank.example/api';\n$u = $base . '/sendtext{SIGNED}';\n", []),
@@ -160,6 +186,13 @@ def test_an_operation_is_told_by_its_keys(keys: str, operation: str) -> None:
         ("a.md", f"Ask {BASE}/balance{SIGNED} first\n", [(1, "MSP001", "note", "balance")]),
         ("a.js", f"// {BASE}/balance/username=U/password=Simba-77\n",
          [(1, "MSP001", "note", "balance"), (1, "MSP003", "error", "")]),
+        ("a.js", f"// {BASE}/sendtext/username=U/password=S+mba-77/senderid=S\n",
+         [(1, "MSP001", "note", "sendtext"), (1, "MSP003", "error", "")]),
+        ("a.js", "// /balance/username=U\n", []),
+        ("a.js", f"// not https://bank.example/balance{SIGNED} but {BASE}/login{SIGNED}\n",
+         [(1, "MSP001", "note", "login")]),
+        ("a.js", "// https://api.mspace.co.ke/smsapi/v2/balance/username=U/password=Simba-77\n", []),
+        ("a.js", f"// {BASE}/balance/username=U/password=xxxx&y=Simba-77\n", [(1, "MSP001", "note", "balance")]),
         ("a.js", "// https://api.mspace.co.ke/smsapi/v2/balance/apikey=k3y0fSixteenChar/username=U\n",
          [(1, "MSP003", "error", "")]),
         ("a.js", f"// {BASE}/balance/username=U/password=$p\n", [(1, "MSP001", "note", "balance")]),
@@ -190,6 +223,8 @@ def test_what_is_a_call_of_the_legacy_api_and_what_is_none(
         ("u = 'http://10.0.2.2/mspaceservice/wr/sms';\n", []),
         ("u = 'http://bank.example/smsapi/v2';\n", []),
         ("print('http://api.mspace.co.ke/mspaceservice/wr/sms');\n", []),
+        ("connect(base, 'http://www.mspace.co.ke');\n", [1]),
+        ("let endpoint: A = 'http://www.mspace.co.ke';\n", [1]),
         ("get({ host: 'api.mspace.co.ke', port: 80, path: p });\n", [1]),
         ("get({ host: 'api.mspace.co.ke', scheme: 'http' });\n", [1]),
         ("Uri.http('api.mspace.co.ke', p);\n", [1]),
@@ -204,6 +239,19 @@ def test_what_is_asked_over_http(text: str, lines: list[int]) -> None:
         assert finding.wrong == "asked over http: whoever is on the way reads the password and the message"
         assert finding.remedy == "https://api.mspace.co.ke/smsapi/v2 is there: move to v2"
         assert finding.url.startswith("http://")
+
+
+@pytest.mark.parametrize(
+    ("text", "operation", "url"),
+    [
+        ("u = 'http://h.example/mspaceservice/wr/sms/balance/username=U';\n", "balance",
+         "http://…/mspaceservice/wr/sms/balance/username=…"),
+        ("get({ host: 'api.mspace.co.ke', port: 80 });\n", "", "http://api.mspace.co.ke"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_over_http_is_told_with_its_url(text: str, operation: str, url: str) -> None:
+    (finding,) = found(text, "a.js", "MSP004")
+    assert (finding.operation, finding.url) == (operation, url)
 
 
 # v2
@@ -292,6 +340,7 @@ def test_a_call_of_the_jar(method: str, operation: str, arguments: str) -> None:
         ("A.java", "x.login_TEXT(u, p);\nreturn login_TEXT(u, p);\nString login_TEXT(String u) { }\n", [1, 2]),
         ("A.java", "List<String> login_TEXT(u, p);\nString[] login_TEXT(u, p);\nlogin_TEXT;\n", []),
         ("a.yml", "x: c.login_TEXT(u, p)\n", []),
+        ("a.js", "const c = new MSpaceClient();\nc.close();\nc.login_TEXT(u, p);\n", [3]),
     ],
 )  # fmt: skip
 def test_what_is_a_call_of_the_jar(name: str, text: str, lines: list[int]) -> None:
@@ -310,7 +359,9 @@ def test_what_is_a_call_of_the_jar(name: str, text: str, lines: list[int]) -> No
     ],
 )
 def test_a_password_that_is_handed_to_the_jar(text: str, lines: list[int]) -> None:
-    assert [finding.line for finding in found(text, "A.java", "MSP003")] == lines
+    findings = found(text, "A.java", "MSP003")
+    assert [finding.line for finding in findings] == lines
+    assert {finding.wrong for finding in findings} <= {"the password is written here"}
 
 
 # What to do
@@ -380,6 +431,11 @@ def test_what_is_only_digits_need_not_be_encoded() -> None:
 def test_a_builder_that_encodes_by_itself() -> None:
     text = f"u = UriComponentsBuilder.from('{BASE}/balance/username=' + u + '/password=' + p);\n"
     assert found(text, "A.java", "MSP005", "MSP006") == []
+
+
+def test_a_column_counts_from_its_own_line() -> None:
+    (finding,) = inspect(f"// 😀 😀\nu = '{BASE}';\n", "a.js")
+    assert (finding.line, finding.column) == (2, len("u = '") + 1)
 
 
 def test_findings_come_in_the_order_of_the_text() -> None:

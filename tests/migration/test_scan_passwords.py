@@ -44,7 +44,8 @@ def test_what_is_no_password_by_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["MSPACE_API_KEY", "mspaceApiKey", "mspace.api-key", "MSPACE_APIKEY"])
 def test_what_a_key_is_called_and_how_long_it_is(name: str) -> None:
-    assert secrets(f"{name}={KEY}\n", ".env") == [1]
+    (finding,) = inspect(f"{name}={KEY}\n", ".env")
+    assert (finding.rule.id, finding.wrong) == ("MSP003", "the API key is written here")
     assert secrets(f"{name}={KEY[:15]}\n", ".env") == []
 
 
@@ -258,6 +259,7 @@ def test_how_each_language_gives_a_name_its_text(name: str, line: str) -> None:
         ("a.js", "get('https://THERE' + 'SIMBA');\n", [1]),
         ("a.py", "get('https://THERE' + u'SIMBA')\n", [1]),
         ("a.py", "get('https://THERE' + U'SIMBA')\n", [1]),
+        ("a.py", "get('https://THERE' + f('SMS_X', 'SIMBA'))\n", []),
         ("a.cs", 'Get("https://THERE" + @"SIMBA");\n', [1]),
     ],
 )  # fmt: skip
@@ -267,7 +269,17 @@ def test_a_password_is_followed_to_where_it_is_written(name: str, text: str, fou
 
 
 @pytest.mark.parametrize(
-    "value", ["x" * 301, "\"'password'\"", "'PASSWORD'", '"`xxx`"', " <password> ", "DB_PASSWORD"]
+    "value",
+    [
+        "x" * 301,
+        "\"'password'\"",
+        "'PASSWORD'",
+        '"`xxx`"',
+        " <password> ",
+        "DB_PASSWORD",
+        "https://h.example/x",
+        "http://h.example/x",
+    ],
 )
 def test_what_only_shows_where_a_password_would_stand(value: str) -> None:
     assert secrets(f"MSPACE_PASSWORD={value}\n", ".env") == []
@@ -276,6 +288,7 @@ def test_what_only_shows_where_a_password_would_stand(value: str) -> None:
 def test_the_place_is_that_of_the_text() -> None:
     line = f'var mspacePassword = "{PASSWORD}";'
     (finding,) = inspect(line, "a.js")
+    assert finding.wrong == "the password is written here"
     assert finding.column == line.index(PASSWORD) + 1
 
 
