@@ -23,6 +23,10 @@ def spelt(token: Token) -> str:
     return "|" + "".join(f"[{piece.content}]" if piece.is_value else piece.content for piece in token.pieces) + "|"
 
 
+def all_tokens(statements: list[Statement]) -> list[Token]:
+    return [token for statement in statements for token in statement.tokens]
+
+
 def statements(text: str, name: str) -> list[str]:
     return [" ".join(map(spelt, statement.tokens)) for statement in read(text, name).statements]
 
@@ -54,6 +58,7 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
         ("a.js", "f(;\ng", ["f (", "g"]),
         ("a.js", "f(function () { a({ b: 1 }) })\nc", ["f ( function ( )", "a ( { b : 1 } )", ")", "c"]),
         ("a.js", "x = [{ a: 1 }]\ny = f[1]\nz", ["x = [ { a : 1 } ]", "y = f [ 1 ]", "z"]),
+        ("a.js", "x = { a: function () { b }, c: 2 }\nd", ["x = { a : function ( )", "b", ", c : 2 }", "d"]),
         ("a.java", "f(x -> { y; }); z;", ["f ( x ->", "y", ")", "z"]),
         ("a.js", "a }\nb", ["a }", "b"]),
         ("a.java", 'a = "x"\n  + b;\nc();', ["a = |x| + b", "c ( )"]),
@@ -128,17 +133,21 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
          ["a.b.c = |1|", "a.d = |2|", "e = |3|", "f = |[g:h] i|"]),
         (".env", "A=\"b\" # \"c\"\r\nD=\"ef\nG=\"\"\nH=i\r\n", ["A = |b|", "D = |ef|", "H = |i|"]),
         # XML.
-        ("a.xml", "<!-- a --><x>b</x><!-- c --><y>d</y>", ["x = |b|", "y = |d|"]),
+        ("a.xml", "<!-- <a>b</a> --><x>b</x><!-- <c>d</c> --><y>d</y>", ["x = |b|", "y = |d|"]),
         ("a.xml", "<a x=\"\" y='2'/>", ["x = ||", "y = |2|"]),
         ("a.xml", '<a><!-- <b>c</b> --><add key="k" value="v"/><d x="1" y=\'2\'>  t </d></a>',
          ["k = |v|", "x = |1|", "y = |2|", "d = |t|"]),
         ("a.xml", '<s name="n" connectionString="c">x</s><e id="i"> </e>', ["n = |c|", "n = |x|"]),
         ("a.xml", "<a>b</a><!-- c", ["a = |b|"]),
+        ("a.xml", "<w>v</w><!-- a --><x>b</x><!-- c --><y>d</y>", ["w = |v|", "x = |b|", "y = |d|"]),
         ("README", "a = 'b'", []),
     ],
 )  # fmt: skip
 def test_the_statements_of_each_language(name: str, text: str, told: list[str]) -> None:
     assert statements(text, name) == told
+    for token in all_tokens(read(text, name).statements):
+        assert token.kind in ("text", "name", "number", "operator")
+        assert 0 <= token.start <= token.end <= len(text)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +169,7 @@ def test_the_comments_of_each_language(name: str, text: str, told: list[str]) ->
     assert [(comment.kind, text[comment.start : comment.end]) for comment in comments] == [
         ("comment", content) for content in told
     ]
+    assert [comment.end - comment.start for comment in comments] == [*map(len, told)]
 
 
 def scopes(text: str, name: str) -> dict[str, tuple[int, ...]]:
@@ -213,13 +223,23 @@ def test_a_function_within_another_sees_what_stands_around_it() -> None:
     assert found["two"][: len(found["one"])] == found["one"] == found["three"] != found["two"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "function f() { g( }\nfunction h() { one }\nend",
+        "function f() { g[ }\nfunction h() { one }\nend",
+        "x = { a: function () { one }, c: 2 };\nend",
+        "f(); }\nfunction h() { one }\nend",
+    ],
+)
+def test_brackets_that_do_not_match_spoil_nothing_after_the_block(text: str) -> None:
+    found = scopes(text, "a.js")
+    assert found["one"] != found["end"] == ()
+
+
 def test_a_header_is_what_a_block_follows() -> None:
     headers = [s.header for s in read("function f(a) { b } x = { c: 1 };", "a.js").statements]
     assert headers == [True, False, False]
-
-
-def all_tokens(statements: list[Statement]) -> list[Token]:
-    return [token for statement in statements for token in statement.tokens]
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
@@ -231,7 +251,6 @@ def test_every_word_stands_where_it_is_said_to(path: Path) -> None:
         assert (comment.kind, text[comment.start : comment.end]) == ("comment", comment.content)
     tokens = all_tokens(source.statements)
     for token in tokens:
-        assert token.kind in ("text", "name", "number", "operator")
         if token.kind == "text":
             assert token.pieces
             if source.language.kind == "code" and token.content:
