@@ -116,6 +116,12 @@ SENT = "u + '/sendtext/username=' + a + '/password=' + b"
          [":login username=[a] password=[b]"]),
         ("a.js", "function f() { x = '/login'; }\nfunction g() { x += '/username=' + a; }",
          [":login", ": username=[a]"]),
+        ("a.java", 'x = new B().path("mspaceservice").path("WR").path("/sms/").path("login").path("username=" + a);',
+         [":login username=[a]"]),
+        ("a.js", "var x = v + '/login';\nx += '/username=' + a;", ["v:login username=[a]"]),
+        ("a.js", "f() + '/login/username=' + a;", ["f():login username=[a]"]),
+        ("a.js", "x = '/login';\n" + "y;\n" * 39 + "x += '/username=' + a;", [":login username=[a]"]),
+        ("a.js", "x = '/login';\n" + "y;\n" * 40 + "x += '/username=' + a;", [":login", ": username=[a]"]),
         # What stands beside is no part of it.
         ("a.js", "get('/login/username=' + a + '/password=' + b, { port: 80 });",
          [":login username=[a] password=[b]"]),
@@ -231,6 +237,70 @@ def test_what_a_statement_gives_a_value(name: str, text: str, given: dict[str, s
         assert made.name_at(each.statement) == each.name.lstrip("$@")
         assert made.named(each.name.lstrip("$@")) == [each]
     assert (made.at(99), made.name_at(99), made.named("absent")) == (None, "", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.js", "x = a", "x = a"),
+        ("a.js", "x += a", "x += a"),
+        ("a.js", "x = x + a", "x += a"),
+        ("a.js", "x = y + a", "x = y + a"),
+        ("a.js", "x = x", "x = x"),
+        ("a.js", "x = x - a", "x = x - a"),
+        ("a.js", "x = x.concat(a)", "x += a )"),
+        ("a.js", "x = x.append(a)", "x *= a )"),
+        ("a.js", "x = x.trim()", "x += trim ( )"),
+        ("a.js", "this.x = this.x + a", "x += a"),
+        ("a.py", "self.x = self.x + a", "x += a"),
+        ("a.php", "<?php $x .= $a;", "$x += $a"),
+        ("a.php", "<?php $x = $x . $a;", "$x += $a"),
+        ("a.php", "<?php $x[] = $a;", "$x *= $a"),
+        ("a.php", "<?php $x['k'] = $a;", "k = $a"),
+        ("a.php", "<?php define('K', 4);", "K = 4 )"),
+        ("a.php", "<?php Define('K', 4, 5);", "K = 4 , 5 )"),
+        ("a.js", "define(a, 4);", ""),
+        ("a.js", "x ||= a", "x = a"),
+        ("a.vb", "x &= a", "x += a"),
+        ("a.vb", "x = x & a", "x += a"),
+        ("a.vb", "DIM x AS STRING = a", "x = a"),
+        ("a.vb", "dim x as Object = a", "x = a"),
+        ("a.sql", "x := x || a;", "x += a"),
+        ("a.sql", "set @x = a;", "@x = a"),
+        ("a.lua", "x = x .. a", "x += a"),
+        ("a.cpp", "s << a;", "s += a"),
+        ("a.js", "x.append(a)", "x *= a )"),
+        ("a.cpp", "x->append(a);", "x *= a )"),
+        ("a.js", "x.write(a)", "x += a )"),
+        ("a.js", "append(a)", ""),
+        ("a.js", "f(x.append(a))", ""),
+        ("a.js", "f(b) ; x = a", "x = a"),
+        ("a.js", "f(b = a)", ""),
+        ("a.js", "x =", "x ="),
+        ("a.js", "x[y] = a", "y = a"),
+        ("a.ts", "let x: A = a", "x = a"),
+        ("a.js", "= a", ""),
+    ],
+)
+def test_how_a_statement_gives_a_value(name: str, text: str, expected: str) -> None:
+    """`+=` where it is added to what the name held, `*=` where it is one more of a list."""
+    told = [
+        " ".join(
+            [f"{each.name} {'*' if each.listed else '+' if each.extends else ''}=", *(t.content for t in each.tokens)]
+        )
+        for each in Assigned(read(text, name)).all
+    ]
+    assert told == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("text", ["define('K', 4);", "x = x + a", "x.append(a)", "x = a"])
+def test_an_assignment_belongs_to_its_statement_and_scope(text: str) -> None:
+    source = read(f"one; function f() {{ {text} }}", "a.php")
+    (each,) = Assigned(source).all
+    assert source.statements[each.statement].tokens[-1] == each.tokens[-1]
+    assert each.scope == source.statements[each.statement].scope != ()
+    assert isinstance(each.listed, bool)
+    assert isinstance(each.extends, bool)
 
 
 def test_the_nearest_assignment_comes_first() -> None:
