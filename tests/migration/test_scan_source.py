@@ -59,6 +59,8 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
         ("a.js", "f(function () { a({ b: 1 }) })\nc", ["f ( function ( )", "a ( { b : 1 } )", ")", "c"]),
         ("a.js", "x = [{ a: 1 }]\ny = f[1]\nz", ["x = [ { a : 1 } ]", "y = f [ 1 ]", "z"]),
         ("a.js", "x = { a: function () { b }, c: 2 }\nd", ["x = { a : function ( )", "b", ", c : 2 }", "d"]),
+        ("a.js", "a(';', '{', ')')\nb", ["a ( |;| , |{| , |)| )", "b"]),
+        ("a.rb", "x = [:a => { :b => 1 }]\ny", ["x = [ : a => { : b => 1 } ]", "y"]),
         ("a.java", "f(x -> { y; }); z;", ["f ( x ->", "y", ")", "z"]),
         ("a.js", "a }\nb", ["a }", "b"]),
         ("a.java", 'a = "x"\n  + b;\nc();', ["a = |x| + b", "c ( )"]),
@@ -123,10 +125,12 @@ def test_the_language_that_a_name_tells(name: str, language: str) -> None:
          ["< p > don |t</p>|", "a ( |b| )", "it |s|", "$c"]),
         ("a.php", "<html>\n<p>x</p>", ["< html > < p > x < / p >"]),
         ("a.php", "$a = 'b';", ["$a = |b|"]),
+        ("a.php", "x = `a <?php b(); ?>", ["x = |a |", "b ( )"]),
         ("a.php", "<HTML>don't\nx = 'b'", ["< HTML > don |t| x = |b|"]),
         # Settings.
         (".env", "# a=b\nA = 'b c' # d\nB=\"e\"\nexport C=f # g\nD=h,\n\n;x\n!y\n//z\nplain words\n",
          ["A = |b c|", "B = |e|", "C = |f|", "D = |h|", "|plain words|"]),
+        (".env", "AX=bX\n", ["AX = |bX|"]),
         ("a.ini", "[one]\na=1\n[two.three]\nb: 2\n'c' => 3\n",
          ["one.a = |1|", "two.three.b = |2|", "two.three.c = |3|"]),
         ("a.yml", "a:\n  b:\n    c: 1\n  d: 2\n- e: 3\nf: ${g:h} i\n",
@@ -160,6 +164,7 @@ def test_the_statements_of_each_language(name: str, text: str, told: list[str]) 
         (".env", "# a\nB=c\n; d", ["# a\n", "; d"]),
         ("a.xml", "<a><!-- b --></a><!-- c", ["<!-- b -->", "<!-- c"]),
         ("a.php", "<!-- b --><?php a; // c", ["<!-- b -->", "// c"]),
+        ("a.php", "<?php a; // b ?><p>c</p>\nd", ["// b "]),
         ("README", "all of it\nis", ["all of it\nis"]),
     ],
 )
@@ -230,6 +235,7 @@ def test_a_function_within_another_sees_what_stands_around_it() -> None:
         "function f() { g[ }\nfunction h() { one }\nend",
         "x = { a: function () { one }, c: 2 };\nend",
         "f(); }\nfunction h() { one }\nend",
+        "function f() { one ) }\nend",
     ],
 )
 def test_brackets_that_do_not_match_spoil_nothing_after_the_block(text: str) -> None:
