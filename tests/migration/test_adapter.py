@@ -621,10 +621,10 @@ def test_a_text_that_the_style_can_not_carry_is_not_sent(below: Counted) -> None
 def test_a_success_that_echoes_the_key_does_not_hand_it_on(scripted: ScriptedServer) -> None:
     # Who asks knows the password, and not the key.
     adapter = Adapter(Network(timeout=2), STORE, base_url=scripted.url)
-    record = {"messageId": f"id {KEY}", "recipient": "254722000000", "status": 111, "statusDescription": KEY}
+    record = {"messageId": f"password=1 {KEY}", "recipient": "254722000000", "status": 111, "statusDescription": KEY}
     scripted.script = [reply(json.dumps({"message": [record]}).encode())]
     (told,) = json.loads(ask(adapter, SendText("demo", "DEMO", ("0722000000",), "Hello")).text())
-    assert (told["messageId"], told["status"]) == ("id ***", "successful")
+    assert (told["messageId"], told["status"]) == ("password=1 ***", "successful")
     scripted.script = [reply(f"Successful Top up of 5 SMS to sub1 {KEY}".encode())]
     response = ask(adapter, SubAccountTopUp("demo", "sub1", 5))
     assert (response.text(), response.header("content-length")) == ("Successful Top up of 5 SMS to sub1 ***", "38")

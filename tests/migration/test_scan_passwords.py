@@ -296,3 +296,13 @@ def test_the_place_is_that_of_the_default() -> None:
     line = f'@Value("${{mspace.password:{PASSWORD}}}") String p;'
     (finding,) = [finding for finding in inspect(line, "A.java") if finding.rule.id == "MSP003"]
     assert finding.column == line.index(PASSWORD) + 1
+
+
+def test_a_password_at_an_index_of_what_is_called_mspace() -> None:
+    php = f"<?php\n$mspace['password'] = '{PASSWORD}';\n$sms['mspace']['password'] = '{PASSWORD}';\n"
+    assert secrets(php, "config.php") == [2, 3]
+
+
+def test_a_password_among_settings_without_an_address() -> None:
+    php = f"<?php\nreturn [\n  'mspace' => [\n    'user' => 'x',\n    'password' => '{PASSWORD}',\n  ],\n];\n"
+    assert secrets(php, "services.php") == [5]

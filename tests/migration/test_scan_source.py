@@ -269,3 +269,9 @@ def test_every_word_stands_where_it_is_said_to(path: Path) -> None:
             assert text[token.start : token.end] == token.content
     if source.language.name != "XML":
         assert all(one.end <= other.start for one, other in pairwise(tokens))
+
+
+@pytest.mark.parametrize("regex", ["/'/g", "/[/']/", r"/\'\//i"])
+@pytest.mark.parametrize("before", ["a = ", "a =", "f( ", "b && "])
+def test_a_regular_expression_opens_no_text(before: str, regex: str) -> None:
+    assert statements(f"{before}{regex}; c = 'd';", "a.js")[-1] == "c = |d|"

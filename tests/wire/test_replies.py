@@ -45,7 +45,14 @@ from mspace_legacy.models import (
 from mspace_legacy.secrets import Secret
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response
-from mspace_legacy.wire.replies import decode_document, decode_reply, failure_kind, failure_text, messages_for
+from mspace_legacy.wire.replies import (
+    decode_document,
+    decode_reply,
+    failure_kind,
+    failure_text,
+    leaves_open,
+    messages_for,
+)
 from tests.wire.strategies import CALLS, KNOWN_BODIES, MOVING, hostile_bodies
 from tests.wire.test_documents import UNSAFE_XML
 
@@ -424,6 +431,17 @@ def test_a_balance_that_comes_with_a_failure_is_none() -> None:
 
 
 ALL_REFUSED = '{"message": [{"recipient": "0722", "status": 7, "statusDescription": "Invalid recipient"}]}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_open"),
+    [
+        (302, "", False), (404, "", False), (400, "{", False), (400, ALL_REFUSED, False), (303, "", True),
+        (500, "", True), (500, "{", True), (404, "Successful Top up of 5 SMS to bob", True), (409, LEGACY_SENT, True),
+    ],
+)  # fmt: skip
+def test_which_refusals_leave_it_open_whether_it_was_done(status: int, body: str, is_open: bool) -> None:
+    assert leaves_open(response(body, status)) is is_open
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 422, 499])

@@ -42,8 +42,8 @@ _EVIDENCE = re.compile(
 _V2 = re.compile(r"(?i)smsapi(?:/v2)?")
 _VENDOR_ADDRESS = re.compile(r"(?i)mspace\.co\.|mspaceservice/wr|/mspaceservice\b|smsapi/v2")
 _ANCHOR = re.compile(
-    r"(?i)mspaceservice|\bwr/sms|mspace\.co\.|smsapi|mspace[\w.\-\"'\]]{0,40}(?:pass|pwd|key)|sendtext|subusers|resellerclient"
-    r"|subacctopup|login_text|getbalance|senderid=|apikey=|username="
+    r"(?i)mspace|\bwr/sms|smsapi|sendtext|subusers|resellerclient|subacctopup|login_text|getbalance|senderid=|apikey="
+    r"|username="
 )
 _OPERATION_AT_END = re.compile(rf"(?i)(?:^|/)({'|'.join(OPERATIONS)}|deliveryreport)/?$")
 _KNOWN_HOST = re.compile(r"(?i)(?:api|www)\.mspace\.co\.ke(?::\d{1,5})?")

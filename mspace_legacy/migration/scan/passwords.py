@@ -125,7 +125,7 @@ def _defaults(token: Token) -> Iterator[Entry]:
 def _indexes_before(tokens: Sequence[Token], place: int) -> list[str]:
     """`config` and `sms` of $config['sms']['password'] = ..."""
     back = place - 2
-    if back < 4 or tokens[back].content != "]":
+    if back < 3 or tokens[back].content != "]":
         return []
     found: list[str] = []
     back -= 3

@@ -268,8 +268,9 @@ def _master(language: Language) -> re.Pattern[str]:
     }.get(language.name, "(?!)")
     regex = _REGEX_LITERAL if language.name == "JavaScript" else "(?!)"
     return re.compile(
-        rf"(?P<space>[^\S\n]+)|(?P<line>\n)|(?P<block>{blocks})|(?P<url>{_URL})|(?P<comment>{language.line_comments})"
-        rf"|(?P<heredoc>{heredoc})|(?P<regex>{regex})|(?P<text>{prefix}(?:{quotes}))|(?P<name>[$@]{{0,2}}[^\W\d]\w*)"
+        # A regular expression takes the space before it along, as what stands before that shows that it is one.
+        rf"(?P<regex>{regex})|(?P<space>[^\S\n]+)|(?P<line>\n)|(?P<block>{blocks})|(?P<url>{_URL})"
+        rf"|(?P<comment>{language.line_comments})|(?P<heredoc>{heredoc})|(?P<text>{prefix}(?:{quotes}))|(?P<name>[$@]{{0,2}}[^\W\d]\w*)"
         rf"|(?P<number>\d[\w.]*)|(?P<operator>{_OPERATOR})|(?P<other>.)",
         re.MULTILINE,
     )
