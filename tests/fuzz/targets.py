@@ -596,7 +596,8 @@ def _step(entry: str) -> bytes:
 def ussd_steps(data: bytes) -> None:
     """Whatever a step holds, its answer can be shown, and nothing breaks; one that comes again is answered alike."""
     (entries, whole), rest = _choose(data, ("joined", "alone"), (False, True))
-    app = shop(entries=entries, repeat_window=0, clock=count(0, 10).__next__)
+    # So slow that no session expires between a step and its repeat, however many lines there are.
+    app = shop(entries=entries, repeat_window=0, clock=count(0, 0.01).__next__)
     heard = _heard()
     heard.records.clear()
     for line in rest.split(b"\n"):
