@@ -550,7 +550,8 @@ def ussd_requests(data: bytes) -> None:
             # A shorter one, of another country, is not known for one without its plus.
             if len(request.msisdn) > 10:
                 assert read_request(write_request(request), country=country) == request
-            assert request.msisdn not in repr(request)
+            # The code is printed, and may be anything.
+            assert request.msisdn not in repr(replace(request, service_code=""))
             repr(request).encode()
 
 
