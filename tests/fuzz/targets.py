@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import re
 import shutil
 import socket
 import tempfile
@@ -843,8 +844,12 @@ def scrubbed(data: bytes) -> None:
     for octets in (written.body, reply["body"]["string"]):
         assert secret not in octets
         assert b"k3yZq" not in octets
-    assert scrub.request(written).uri == written.uri
+    # Of a path that is none of the API's, the numbers in place of others may be counted anew.
+    assert _DIGITS.sub("", scrub.request(written).uri) == _DIGITS.sub("", written.uri)
     assert scrub.response(written, reply)["body"] == reply["body"]
+
+
+_DIGITS = re.compile("[0-9]+")
 
 
 # The scanner
