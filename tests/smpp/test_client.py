@@ -985,7 +985,7 @@ def test_an_interruption_as_a_message_is_begun_spares_the_others() -> None:
         assert smsc.texts[-3:] == ["m0", "m1", "m2"]
 
 
-def test_a_service_that_asks_without_end_and_reads_nothing_is_left() -> None:
+def test_a_service_that_asks_without_end_and_reads_nothing_is_left(caplog: pytest.LogCaptureFixture) -> None:
     asked = encode(EnquireLink(sequence_number=1)) * 1000
 
     def ask_without_end(peer: Peer, pdu: Pdu) -> None:
@@ -1001,6 +1001,8 @@ def test_a_service_that_asks_without_end_and_reads_nothing_is_left() -> None:
             sender.send("MSPACE", NUMBER, "into the flood")
         sender.send("MSPACE", NUMBER, "by the next connection")
         assert (len(smsc.peers), smsc.texts) == (2, ["by the next connection"])
+    # And not only when an answer was due for too long.
+    assert "connection lost: it reads nothing" in caplog.text
 
 
 # Closing
