@@ -270,8 +270,8 @@ def _master(language: Language) -> re.Pattern[str]:
     return re.compile(
         # A regular expression takes the space before it along, as what stands before that shows that it is one.
         rf"(?P<regex>{regex})|(?P<space>[^\S\n]+)|(?P<line>\n)|(?P<block>{blocks})|(?P<url>{_URL})"
-        rf"|(?P<comment>{language.line_comments})|(?P<heredoc>{heredoc})|(?P<text>{prefix}(?:{quotes}))|(?P<name>[$@]{{0,2}}[^\W\d]\w*)"
-        rf"|(?P<number>\d[\w.]*)|(?P<operator>{_OPERATOR})|(?P<other>.)",
+        rf"|(?P<comment>{language.line_comments})|(?P<heredoc>{heredoc})|(?P<text>{prefix}(?:{quotes}))"
+        rf"|(?P<name>[$@]{{0,2}}[^\W\d]\w*)|(?P<number>\d[\w.]*)|(?P<operator>{_OPERATOR})|(?P<other>.)",
         re.MULTILINE,
     )
 
