@@ -12,6 +12,7 @@ import pytest
 
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.scan import Summary, scan
+from mspace_legacy.migration.scan.tree import read
 
 CALL = 'u = "https://h.example/mspaceservice/wr/sms/balance/username=U/password=P"\n'
 
@@ -264,6 +265,26 @@ def test_what_a_file_may_hold(tmp_path: Path, data: bytes, counted: str) -> None
     }
     assert {name for name, count in counts.items() if count} == {"scanned" if counted == "nothing" else counted}
     assert summary.skipped == (counted not in ("scanned", "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("text", "looked_at"),
+    [
+        ("MSPACE_PASSWORD=s3cr3tpw9", True),
+        ("sms_mspace_password = 's3cr3tpw9'", True),
+        ("$this->smsMSpace->send()", True),
+        ("const useMspace = 1", True),
+        ("u = 'http%3A%2F%2Fh.example%2FMSpaceService%2Fwr'", True),
+        ("u = '/UserName=' + u + '/PassWord=' + p", True),
+        ("entities = {'mediumspace': 8287}", False),
+        ("itemSpace = bottomspace(FORMSPACE)", False),
+        ("connect(username='root')", False),
+        ("connect(password='root')", False),
+    ],
+)
+def test_time_is_not_spent_on_what_others_programs_are_full_of(tmp_path: Path, text: str, looked_at: bool) -> None:
+    put(tmp_path, "a.py", text=text)
+    assert read(str(tmp_path / "a.py"), max_size=1000, summary=Summary()) == (text if looked_at else None)
 
 
 def test_paths_are_relative_to_where_the_scan_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -174,6 +175,14 @@ TOKENS = (
 nothing, and a call that is signed says username= first.
 """
 
+_COMMON = {
+    # A call that is signed goes on with the password; an argument of that name is many a library's.
+    b"username=": re.compile(rb"(?i)password="),
+    # As a word of its own, also within a name, or in the vendor's address: not in mediumspace, nor in itemSpace.
+    b"mspace": re.compile(rb"(?i:(?<![a-z])mspace|mspace(?:service|\.co\.))|(?<=[a-z])M[Ss]pace"),
+}
+"""Tokens that others' programs are full of, and what must stand in a file that has no more than one of them."""
+
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
          (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
 _SNIFFED = 8192
@@ -227,7 +236,7 @@ def _decode(data: bytes, summary: Summary) -> str | None:
         summary.binary += 1
         return None
     lowered = data.lower()
-    wanted = any(token in lowered for token in TOKENS)
+    wanted = any(token in lowered and (token not in _COMMON or _COMMON[token].search(data)) for token in TOKENS)
     try:
         text = data.decode("utf-8") if wanted or not data.isascii() else ""
     except UnicodeDecodeError:
