@@ -87,7 +87,10 @@ _LONGEST_FAILURE = 1_000
 """Characters. A failure is a short sentence; what is longer is a page that happens to hold one."""
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_REFUSING = re.compile(r"fail|reject|invalid|error|denied|block|blacklist|insufficient|not (?:sent|allowed)", re.I)
+_REFUSING = re.compile(
+    r"fail|reject|invalid|error|denied|block|blacklist|insufficient|unsuccess|not (?:sent|allowed|success)", re.I
+)
+_SUCCEEDED = re.compile(r"\bsuccess", re.IGNORECASE)
 _TOPPED_UP = re.compile(r"successful(?:ly)? top ?up of ([0-9]{1,18}) sms to (.*)", re.IGNORECASE | re.DOTALL)
 _USER_EXISTS = re.compile(r"user exists\W*", re.IGNORECASE)
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T]?(\d\d):(\d\d):(\d\d)(?:[:.,](\d{1,6}))?", re.ASCII)
@@ -479,12 +482,11 @@ def outcome_of(status: str, description: str = "") -> Outcome:
     if status == ACCEPTED_CODE or status.lower() == ACCEPTED_WORD:
         # With the words of a failure, either may be true.
         return Outcome.UNKNOWN if failure_kind(description) else Outcome.ACCEPTED
-    if (
-        _WHOLE_NUMBER.fullmatch(status)
-        or failure_kind(status)
-        or _REFUSING.search(status)
-        or (not status and _REFUSING.search(description))
-    ):
+    if _WHOLE_NUMBER.fullmatch(status):
+        # So it may with another number and the words of a success.
+        succeeded = _SUCCEEDED.search(description) and not _REFUSING.search(description)
+        return Outcome.UNKNOWN if succeeded else Outcome.REJECTED
+    if failure_kind(status) or _REFUSING.search(status) or (not status and _REFUSING.search(description)):
         return Outcome.REJECTED
     # Any other word might mean that it was taken.
     return Outcome.UNKNOWN

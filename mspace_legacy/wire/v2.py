@@ -259,12 +259,12 @@ def _record(item: Any) -> dict[str, Any]:
         case ResellerClient():
             return {"clientUserName": item.name, "smsBalance": str(item.sms_balance)}
         case SentMessage():
-            accepted = item.outcome is Outcome.ACCEPTED
+            status, description = _told(item)
             return {
                 "messageId": item.message_id,
                 "recipient": item.recipient,
-                "status": _status(item),
-                "statusDescription": "Message sent successfully" if accepted else item.words,
+                "status": status,
+                "statusDescription": description,
             }
         case DeliveryReport():
             return {
@@ -280,15 +280,17 @@ _REJECTED_CODE = 0
 """The vendor's codes for a message that it does not take are not known; this is none that means success."""
 
 
-def _status(message: SentMessage) -> int | str:
-    """The status that is read back as the same outcome: the service's own, where it is."""
+def _told(message: SentMessage) -> tuple[int | str, str]:
+    """Status and words that are read back as the same outcome: the service's own, where they are."""
     if message.outcome is Outcome.ACCEPTED:
-        return int(ACCEPTED_CODE)
+        return int(ACCEPTED_CODE), "Message sent successfully"
     if message.outcome is Outcome.UNKNOWN:
         same = outcome_of(message.status, message.words) is Outcome.UNKNOWN
-        return message.status if same else "unknown"
+        return message.status if same else "unknown", message.words
     code = _code(message.status)
-    return _REJECTED_CODE if code is None or str(code) == ACCEPTED_CODE else code
+    status = _REJECTED_CODE if code is None or str(code) == ACCEPTED_CODE else code
+    same = outcome_of(str(status), message.words) is Outcome.REJECTED
+    return status, message.words if same else f"failed: {message.words}"
 
 
 def _code(status: str) -> int | None:

@@ -444,6 +444,27 @@ def test_which_refusals_leave_it_open_whether_it_was_done(status: int, body: str
     assert leaves_open(response(body, status)) is is_open
 
 
+@pytest.mark.parametrize(
+    ("status", "description", "outcome"),
+    [
+        ("0", "Message sent successfully", Outcome.UNKNOWN),
+        ("200", "Success", Outcome.UNKNOWN),
+        ("0", "SUCCESSFUL", Outcome.UNKNOWN),
+        ("200", "", Outcome.REJECTED),
+        ("112", "No credits", Outcome.REJECTED),
+        ("112", "unsuccessful", Outcome.REJECTED),
+        ("112", "Message not successful", Outcome.REJECTED),
+        ("112", "Rejected successfully", Outcome.REJECTED),
+        ("not successful", "", Outcome.REJECTED),
+        ("Unsuccessful", "", Outcome.REJECTED),
+        ("", "unsuccessful", Outcome.REJECTED),
+    ],
+)
+def test_who_may_have_been_reached_is_not_told_as_refused(status: str, description: str, outcome: Outcome) -> None:
+    body = json.dumps([{"messageId": "1", "status": status, "statusDescription": description}])
+    assert [message.outcome for message in read("sendtext", body)] == [outcome]
+
+
 @pytest.mark.parametrize("status", [400, 403, 409, 422, 499])
 def test_messages_that_were_all_refused_are_read_at_a_4xx(status: int) -> None:
     assert [m.outcome for m in read("sendtext", ALL_REFUSED, status)] == [Outcome.REJECTED]
