@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -117,20 +115,15 @@ def time_turns(turns: Mapping[str, Turn], *, rounds: int, clock: Callable[[], fl
 
 def time_imports(contenders: Mapping[str, str], *, rounds: int) -> Timings:
     """The time of each statement in an interpreter of its own, whose own start is not counted."""
-    with tempfile.TemporaryDirectory() as bytecode:
-        # Where no bytecode is kept beside a source tree, its every import would be a compilation.
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}
 
-        def run(statement: str) -> float:
-            command = [sys.executable, "-c", _TIMED_IMPORT.format(statement)]
-            return float(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
+    def run(statement: str) -> float:
+        command = [sys.executable, "-c", _TIMED_IMPORT.format(statement)]
+        return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
-        for statement in contenders.values():
-            run(statement)
-        timings: Timings = {name: [] for name in contenders}
-        for _ in range(rounds):
-            for name, statement in contenders.items():
-                timings[name].append(run(statement))
+    timings: Timings = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, statement in contenders.items():
+            timings[name].append(run(statement))
     return timings
 
 
