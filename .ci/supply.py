@@ -28,8 +28,8 @@ _NAMES = {
     ),
     ".gz": re.compile(
         r"mspace_legacy-[0-9.]+/"
-        r"(mspace_legacy/([a-z_0-9]+/)*([a-z_0-9]+\.py|py\.typed|phone\.(html|css|js|svg))|\.ci/backend\.py|PKG-INFO|pyproject\.toml|setup\.cfg"
-        r"|LICENSE|README\.md|MIGRATION\.md|CHANGELOG\.md)"
+        r"(mspace_legacy/([a-z_0-9]+/)*([a-z_0-9]+\.py|py\.typed|phone\.(html|css|js|svg))|\.ci/backend\.py"
+        r"|PKG-INFO|pyproject\.toml|setup\.cfg|LICENSE|README\.md|MIGRATION\.md|CHANGELOG\.md)"
     ),
 }
 """All that may be in them, by the end of the archive's name."""
