@@ -409,7 +409,7 @@ def record(recipient: str, status: object = 111, message_id: str = "", **more: s
         (ANY[:1], [record(ANY[0], "successful")], ["1 ok"]),
         (ANY[:1], [record(ANY[0], 0, statusDescription="Blocked")], ["1 Blocked"]),
         (ANY[:2], [record(ANY[0], 0, statusDescription="denied"), record(ANY[1])], ["1 denied", "2 ok"]),
-        (ANY[:1], [record(ANY[0], 0, statusDescription="successful")], ["1 failed: successful"]),
+        (ANY[:1], [record(ANY[0], 0, statusDescription="successful")], ["1 unknown"]),
         (ANY[:1], [record(ANY[0], "queued")], ["1 queued"]),
         (ANY[:1], [record(ANY[0], "queued", statusDescription="invalid number")], ["1 unknown"]),
     ],
