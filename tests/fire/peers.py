@@ -144,9 +144,14 @@ class SmppPeer(_Peer):
     def __init__(self, port: int, shop: Shop, command_id: int) -> None:
         super().__init__(port)
         self._number = 0
-        self.ask(command_id, f"{shop.username}\0{SMPP_PASSWORD}\0\0".encode() + bytes((0x34, 0, 0, 0)))
-        came = self.read()
-        assert came[:2] == (command_id | self.RESPONSE, 0), came
+        try:
+            self.ask(command_id, f"{shop.username}\0{SMPP_PASSWORD}\0\0".encode() + bytes((0x34, 0, 0, 0)))
+            came = self.read()
+            assert came[:2] == (command_id | self.RESPONSE, 0), came
+        except BaseException:
+            # Killed before it was bound, there is nobody yet who would close it.
+            self.close()
+            raise
 
     def __enter__(self) -> SmppPeer:
         return self
