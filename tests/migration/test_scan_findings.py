@@ -61,7 +61,44 @@ def test_an_operation_that_is_chosen_as_it_runs() -> None:
     assert python.remedy == "use mspace_legacy.Client, which has a method for each operation"
 
 
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ('u = base + "/sendtext/username=U/password=P";\n', "…/sendtext/username=…/password=***"),
+        ('u = "mspaceservice/wr/sms/" + op;\n', "…/mspaceservice/wr/sms/…"),
+        ("client.subUsers_JSON(t, u, p);\n", ""),
+    ],
+)
+def test_a_url_is_told_as_far_as_it_is_known(text: str, url: str) -> None:
+    (call,) = inspect(text, "a.kt")
+    assert call.url == url
+
+
+def test_a_part_of_a_url_is_told_with_the_operation_that_its_keys_tell() -> None:
+    part, _ = inspect(
+        f"var who = '{SIGNED}/recipient=' + r + '/message=' + m;\nu = '{BASE}/sendtext' + who;\n", "a.js"
+    )
+    assert (part.wrong, part.url) == (
+        "recipient, message: joined without encoding", "…/sendtext/username=…/password=***/recipient=…/message=…"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (f"u = '{BASE}/balance/username=U/password=Simba-77'", "password"),
+        (f"u = '{BASE}/balance/username=U/password=' + (os.getenv('P') or 'Simba-77')", "password"),
+        ("MSPACE_API_KEY = 'k3y0fSixteenChar'", "API key"),
+    ],
+)
+def test_what_is_written_is_told_as_what_it_is(text: str, what: str) -> None:
+    (secret,) = found(f"{text}\n", "a.py", "MSP003")
+    assert (secret.wrong, secret.url) == (f"the {what} is written here", "")
+
+
 def test_a_call_by_a_helper() -> None:
+    (_, python) = inspect(f"def ask(op): return get('{BASE}/' + op)\nask('sendtext')\n", "a.py")
+    assert python.remedy == "use mspace_legacy.Client.send_text(), or MSpaceClient.sendText_JSON"
     (_, call) = inspect(f"function ask(op) {{ return get('{BASE}/' + op); }}\nask('sendtext');\n", "a.js")
     assert call.wrong == "calls sendtext of the legacy API, by a helper that puts the URL together"
     assert call.remedy == "point the host at mspace-legacy gateway, or call v2 over https with the key in a header"
@@ -196,6 +233,60 @@ def test_an_operation_is_told_by_its_keys(keys: str, operation: str) -> None:
         ("a.js", "// https://api.mspace.co.ke/smsapi/v2/balance/apikey=k3y0fSixteenChar/username=U\n",
          [(1, "MSP003", "error", "")]),
         ("a.js", f"// {BASE}/balance/username=U/password=$p\n", [(1, "MSP001", "note", "balance")]),
+        ("a.js", f"// see /sendtext{SIGNED}/senderid=S\n", [(1, "MSP001", "note", "sendtext")]),
+        ("a.js", f"// (see {BASE}/balance/username=U/password=PASSWORD)\n", [(1, "MSP001", "note", "balance")]),
+        ("a.py", f"print(f'{BASE}/balance{SIGNED}')\n", [(1, "MSP001", "note", "balance")]),
+        # Somebody else's address, as each language keeps one.
+        ("a.sh", f'BASE=https://bank.example/api\ncurl "$BASE/sendtext{SIGNED}"\n', []),
+        ("a.go", f'base := url.Parse("https://bank.example/api")\nu := base + "/sendtext{SIGNED}"\n', []),
+        ("a.php", f"<?php $XML_URL = 'https://bank.example/api';\n$u = $XML_URL . '/sendtext{SIGNED}';\n", []),
+        ("a.js", f"var w = '{SIGNED}/';\nu = 'https://bank.example/login/' + w;\nv = base + '/subusers/' + w;\n",
+         [(3, "MSP001", "error", "subusers")]),
+        # An address with an operation that others go on with, by its name or in a list.
+        ("a.js", f"var at = '{BASE}/sendtext';\nget(['{SIGNED}']);\n",
+         [(1, "MSP007", "warning", ""), (2, "MSP001", "error", "")]),
+        ("a.js", f"var who = '{SIGNED}/recipient=' + r + '/message=' + m;\nu = '{BASE}/sendtext' + who;\n",
+         [(1, "MSP005", "warning", "sendtext"), (2, "MSP001", "error", "sendtext")]),
+        ("a.js", f"a = '{SIGNED}/';\nb = '{SIGNED}/';\nu = '{BASE}/login' + a;\nv = '{BASE}/balance' + b;\n",
+         [(3, "MSP001", "error", "login"), (4, "MSP001", "error", "balance")]),
+        ("a.js", f"u = '{BASE}/' + op + '/recipient=R/message=M';\n", [(1, "MSP001", "error", "sendtext")]),
+        # A helper is the function around, whatever it is called by; beside it nobody is one.
+        ("a.js", f"u = '{BASE}/sendtext/';\nlog('resellerclients');\n",
+         [(1, "MSP001", "error", "sendtext"), (2, "MSP001", "error", "resellerclients")]),
+        ("a.js", f"say('x');\nget('{BASE}/' + op);\nsay('balance');\n", [(2, "MSP001", "error", "")]),
+        ("a.js", f"f('', 'sendtext');\nget('{BASE}/' + op);\n", [(2, "MSP001", "error", "")]),
+        ("a.js", f"(function (op) {{ get('{BASE}/' + op); }})('balance');\n", [(1, "MSP001", "error", "")]),
+        ("a.js", f"function ask(op) {{ return get('{BASE}/' + op); }}\nask('balance');\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "balance")]),
+        ("a.js", f"class A {{\n ask(op) {{ get('{BASE}/' + op); }}\n"
+                 " go() { this.ask('balance'); }\n no() { say('balance'); }\n}\n",
+         [(2, "MSP001", "error", ""), (3, "MSP001", "error", "balance")]),
+        ("a.java", f'public static String ask(String op) {{ return get("{BASE}/" + op); }}\nx = ask("balance");\n',
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "balance")]),
+        ("a.php", f"<?php $XML_URL = '{BASE}/%s{SIGNED}';\n$u = vsprintf($XML_URL, ['sendtext', $x]);\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "sendtext")]),
+        ("a.pas", f"F := '{BASE}/%s{SIGNED}';\nGet(Format(F, ['sendtext']));\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "sendtext")]),
+        ("a.php", f"<?php $XML_URL = '{BASE}/%s{SIGNED}';\n$u = sprintf($XML_URL, 'login');\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "login")]),
+        ("a.py", f"F = '{BASE}/%s{SIGNED}'\nu = F % ('/subusers/',)\nv = ask('/Subusers')\n",
+         [(1, "MSP001", "error", ""), (2, "MSP001", "error", "subusers"), (3, "MSP001", "error", "subusers")]),
+        ("a.js", f"w = 'https://api.mspace.co.ke/smsapi/v2';\nget('{BASE}/' + op);\nask('/subusers/');\n",
+         [(2, "MSP001", "error", ""), (3, "MSP001", "error", "subusers")]),
+        # A password is told where it is used, or is MSpace's by its name.
+        ("a.js", f"apiKey = 'k3y0fSixteenChar';\nu = '{BASE}/login/username=U/password=' + qs.escape(apiKey);\n",
+         [(1, "MSP003", "error", ""), (2, "MSP001", "error", "login")]),
+        ("a.js", f"password = 'Simba-77';\nu = '{BASE}/balance/username=U/password=';\n",
+         [(2, "MSP001", "error", "balance")]),
+        ("a.py", f"u = '{BASE}/login/username=U/password=' + (os.getenv('P') or 'Simba-77')\n",
+         [(1, "MSP001", "error", "login"), (1, "MSP005", "warning", "login"), (1, "MSP003", "error", "")]),
+        ("a.js", f"u = `{BASE}/login/username=U/password=${{process.env.P || 'Simba-77'}}`;\n",
+         [(1, "MSP001", "error", "login"), (1, "MSP005", "warning", "login"), (1, "MSP003", "error", "")]),
+        ("a.js", f"u = '{BASE}/balance/username=U^/password=P#1';\n",
+         [(1, "MSP001", "error", "balance"), (1, "MSP003", "error", "")]),
+        ("a.properties", "apikey=http://api.mspace.co.ke/mspaceservice/wr/sms\n",
+         [(1, "MSP004", "warning", ""), (1, "MSP007", "warning", "")]),
+        ("a.properties", "apikey=https://api.mspace.co.ke/smsapi/v2\n", []),
     ],
 )  # fmt: skip
 def test_what_is_a_call_of_the_legacy_api_and_what_is_none(
@@ -215,6 +306,7 @@ def test_what_is_a_call_of_the_legacy_api_and_what_is_none(
         ("u = 'http://api.mspace.co.ke';\n", [1]),
         ("u = 'http://api.mspace.co.ke/';\n", [1]),
         ("var baseUrl = 'http://www.mspace.co.ke';\n", [1]),
+        ("baseUrl = 'http://www.mspace.co.ke';\n", [1]),
         ("var title = 'http://www.mspace.co.ke';\n", []),
         ("var baseUrl = 'http://www.mspace.co.ke/about';\n", []),
         ("u = 'https://api.mspace.co.ke';\n", []),
@@ -229,6 +321,11 @@ def test_what_is_a_call_of_the_legacy_api_and_what_is_none(
         ("get({ host: 'api.mspace.co.ke', scheme: 'http' });\n", [1]),
         ("Uri.http('api.mspace.co.ke', p);\n", [1]),
         ("get({ host: 'api.mspace.co.ke', port: 443, path: p });\n", []),
+        ("u = 'http://api.mspace.co.ke/balance/';\n", [1]),
+        ("u = 'http://api.mspace.co.ke/x/username=' + u;\n", [1]),
+        ("u = 'http://h.example/balance/username=' + u;\n", []),
+        ("var url = 'http://portal.mspace.co.ke';\n", []),
+        ("var url = 'http://www.mspace.co.ke is down';\n", []),
     ],
 )
 def test_what_is_asked_over_http(text: str, lines: list[int]) -> None:
@@ -414,6 +511,17 @@ def test_a_text_that_is_written_unencoded(character: str) -> None:
     assert finding.wrong == "message: joined without encoding"
     encoded = f'u = "{BASE}/sendtext{SIGNED}/senderid=S/recipient=R/message=a%20b"\n'
     assert found(encoded, "a.py", "MSP005") == []
+
+
+@pytest.mark.parametrize("base", [BASE, ""])
+def test_a_url_that_is_encoded_as_a_whole(base: str) -> None:
+    (wrong,) = found(f"encodeURI('{base}/sendtext{SIGNED}/message=' + m);\n", "a.js", "MSP005")
+    assert wrong.wrong.startswith("message: encoded by a function for whole URLs")
+
+
+def test_a_plus_in_place_of_a_space_is_told_with_what_encodes_in_that_language() -> None:
+    (wrong,) = found(f"u = '{BASE}/sendtext{SIGNED}/message=' + CGI.escape(m)\n", "a.rb", "MSP006")
+    assert wrong.remedy == "encode each value with ERB::Util.url_encode()"
 
 
 def test_a_url_that_is_encoded_as_a_whole_though_its_spaces_were_replaced() -> None:

@@ -94,7 +94,7 @@ class UrlCall:
     at: int
     scheme: str = ""
     scheme_at: int = -1
-    host: str | None = None
+    host: str = ""
     base: bool = False
     v2: bool = False
     operation: str = ""
@@ -109,7 +109,7 @@ class UrlCall:
     values: list[Value] = field(default_factory=list)
     elsewhere: bool = False
     """Whether the operation stands under a path that is not the API's."""
-    before: str | None = None
+    before: str = ""
     """The expression that stands before the first piece: most often the base URL."""
     statement: int = -1
     encodes: bool = False
@@ -185,6 +185,11 @@ class Assigned:
         """The first assignments to `name`."""
         return self._named.get(name, [])[:_LOOKED_AT]
 
+    def texts(self, name: str) -> list[str]:
+        """The texts among the first words of what `name` is given."""
+        words = (token for assignment in self.named(name) for token in assignment.tokens[:_BEGINNING])
+        return [token.content for token in words if token.kind == "text"]
+
     def before(self, name: str, statement: int) -> list[Assignment]:
         """The last assignments to `name` before `statement`, the nearest first."""
         known = self._named.get(name, [])
@@ -193,6 +198,7 @@ class Assigned:
 
 
 _LOOKED_AT = 50
+_BEGINNING = 12
 
 _ASSIGNING = frozenset(("=", ":=", "+=", ".=", "&=", "??=", "<<"))
 _ADDING = frozenset(
@@ -702,7 +708,7 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
                 call.before, call.at = rendering.expressions[position], rendering.place(position)
             else:
                 # "%s/sendtext/...": the address is the format's first argument.
-                call.before = next(filter(None, (placeholders.get(mark.start() - back) for back in (2, 3, 4))), None)
+                call.before = next(filter(None, (placeholders.get(mark.start() - back) for back in (2, 3, 4))), "")
         if call is None:
             continue
         start = mark.end()

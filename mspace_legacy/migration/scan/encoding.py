@@ -50,6 +50,8 @@ _NO_SPACE = re.compile(r"\s*[\w.]+\(\s*(?:\"[\w.~-]*\"|'[\w.~-]*')\s*\)\s*")
 """A text that any encoder leaves as it is."""
 _CALLED = re.compile(r"(\w{1,60})\s*\(")
 _DEPTH = 3
+_LONGEST_NAME = 60
+"""Characters, with what may stand between the function's name and the URL."""
 
 
 def judge(
@@ -63,10 +65,10 @@ def judge(
     return _judge(expression, source, made, statement, scope, _DEPTH)
 
 
-def encoded_whole(before: str) -> bool:
-    """Whether a URL is an argument of a function for whole URLs; `before` is what stands before it."""
-    names = list(_WHOLE.finditer(before))
-    return bool(names) and not before[names[-1].end() :].strip("( \t\n\"'`$@f")
+def encoded_whole(text: str, at: int) -> bool:
+    """Whether the URL that begins at `at` is an argument of a function for whole URLs."""
+    names = list(_WHOLE.finditer(text, max(at - _LONGEST_NAME, 0), at))
+    return bool(names) and not text[names[-1].end() : at].strip("( \t\n\"'`$@f/")
 
 
 def _judge(

@@ -47,13 +47,20 @@ _ANCHOR = re.compile(
 )
 _OPERATION_AT_END = re.compile(rf"(?i)(?:^|/)({'|'.join(OPERATIONS)}|deliveryreport)/?$")
 _KNOWN_HOST = re.compile(r"(?i)(?:api|www)\.mspace\.co\.ke(?::\d{1,5})?")
-_BARE_HOST = re.compile(r"(?i)^http://(?:api|www)\.mspace\.co\.\w+(?::\d+)?/?$")
+_OWN_HOST = re.compile(r"(?i)(?:api|www)\.mspace\.co\.\w+(?::\d+)?")
 _HTTP_APART = re.compile(r"(?i)[\"']http[\"']|\bUri\.http\s*\(|\bport[\"']?\s*(?:[:=]|=>)\s*[\"']?80\b")
 _ADDRESS_NAME = re.compile(r"(?i)url|uri|base|host|endpoint|address|server|api|gateway|domain|root|link|path")
 _PRINTS = re.compile(
     r"(?i)^(?:[\w.$]*\b(?:log|logger|logging|console|debug|Log)\b[\w.]*\s*(?:\.|->|::)\s*\w+|print|println|printf|puts"
-    r"|System\.out\.print\w*|Console\.Write\w*|debugPrint|error_log|var_dump|die|exit|raise\s+\w+|throw\s+new\s+\w+)\s*\(?\s*$"
+    r"|System\.out\.print\w*|Console\.Write\w*|debugPrint|error_log|var_dump|die|exit|raise\s+\w+|throw\s+new\s+\w+)"
+    r"\s*\(?\s*[\"'`f$@]*$"
 )
+_LONGEST_PRINT = 200
+"""Characters before a URL that is printed, so that a line of any length is looked at in no time."""
+_UNENCODED = re.compile(r"[\s#?\"<>\\^`|]")
+"""What can't stand in a path as it is."""
+_DEFAULT = re.compile(r"(?:\|\||\?\?|\?:|\bor\b|,)\s*[\"']([^\"'\\]{4,200})[\"']\s*\)?\s*$")
+_LOOKED_UP = re.compile(r"(?i)env|getproperty|config")
 
 _METHODS = {
     "balance": ("getBalance", "balance()"),
@@ -75,6 +82,7 @@ _JAR_OPERATIONS = {
     "sendtext": "sendtext",
     "close": "close",
 }
+_WORST_FIRST: list[Verdict] = ["raw", "spaces", "pluses", "whole", "plus", "slash", "unknown", "encoded"]
 _ENCODED_WRONG: dict[Verdict, str] = {
     "raw": "joined without encoding",
     "spaces": "joined with nothing but its spaces replaced",
@@ -84,6 +92,14 @@ _ENCODED_WRONG: dict[Verdict, str] = {
 }
 _LONGEST_HELPER = 60
 """Statements between a function's head and the URL in it."""
+_BESIDE = 200
+"""Characters between a host and the scheme or the port that is given apart from it."""
+_NAMED_BY = 40
+"""Characters before an address in which a name may say that it is one."""
+_LONGEST_STATEMENT = 5000
+"""Characters of a statement that are searched for names."""
+_LOOKED_AT = 50
+"""Values that one name is given in a file."""
 _PERSONAL = frozenset(("message", "senderid", "password", "username", "clientname", "subaccname", "apikey"))
 """Keys whose values are not just digits."""
 
@@ -96,7 +112,7 @@ def inspect(text: str, path: str) -> Iterator[Finding]:
     if not _ANCHOR.search(text):
         return
     found = _Inspection(text, path).findings()
-    yield from sorted(found, key=lambda finding: (finding.line, finding.column, finding.rule.id))
+    yield from sorted(found, key=lambda finding: (finding.line, finding.column, finding.rule.id, finding.wrong))
 
 
 class _Inspection:
@@ -111,20 +127,15 @@ class _Inspection:
         self.lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self.two_units = [match.start() for match in re.finditer("[\U00010000-\U0010ffff]", text)]
         self.made = Assigned(self.source)
-        self.entries: list[Entry] = []
+        self.entries: list[Entry] = entries(self.source)
         self.named_entries: dict[str, list[Entry]] = {}
-        self.secret_places: set[int] = set()
-        self.http_places: set[int] = set()
-        self.goes_on: dict[str, int] = {}
-        self.has_loose_values = False
-        self.done: list[Finding] = []
-
-    def findings(self) -> list[Finding]:
-        self.entries = entries(self.source)
         for entry in self.entries:
-            kept = self.named_entries.setdefault(entry.name.lstrip("$@"), [])
-            if len(kept) < 50:
-                kept.append(entry)
+            self.named_entries.setdefault(entry.name, []).append(entry)
+        self.secret_places: set[int] = set()
+        self.goes_on: set[str] = set()
+        self.done: set[Finding] = set()
+
+    def findings(self) -> set[Finding]:
         docstrings = [
             statement.tokens[0]
             for statement in self.source.statements
@@ -136,11 +147,7 @@ class _Inspection:
         documented = {token.start for token in docstrings}
         found = list(url_calls(self.source, self.made))
         self._judge_calls(
-            [
-                call
-                for call in found
-                if not (call.statement >= 0 and self.source.statements[call.statement].tokens[0].start in documented)
-            ]
+            [call for call in found if self.source.statements[call.statement].tokens[0].start not in documented]
         )
         self._hosts_apart()
         self._judge_jar()
@@ -154,7 +161,7 @@ class _Inspection:
     def _judge_calls(self, calls: Sequence[UrlCall]) -> None:
         for call in calls:
             if call.values:
-                self.goes_on.update(dict.fromkeys(names_in(call.before or ""), call.at))
+                self.goes_on.update(names_in(call.before))
         legacy_file = any(call.base for call in calls)
         v2_file = any(call.v2 for call in calls)
         signed = {
@@ -166,7 +173,7 @@ class _Inspection:
         for call in calls:
             self._plain_http(call)
             if call.v2 or (call.keys[:1] == ["apikey"] and not call.query):
-                self._v2(call, v2_file)
+                self._v2(call)
                 continue
             if self._is_legacy(call, legacy_file, v2_file) or self._takes_in(call, signed):
                 real.append(call)
@@ -216,65 +223,54 @@ class _Inspection:
             return call.slashed and legacy_file and not v2_file and not plain
         if not signed:
             return False
-        if {"senderid", "recipient", "message"} <= set(keys) or "noofsms" in keys:
+        if _operation_by_keys(keys):
             return base != "v2"
         return legacy_file or base == "legacy" or call.of_the_vendor
 
     def _takes_in(self, call: UrlCall, signed: set[str]) -> bool:
         """Whether an operation's URL goes on with the keys that are kept under one of the names `signed`."""
-        if not call.operation or call.of_somebody_else or call.statement < 0:
+        if call.of_somebody_else or not call.slashed:
             return False
-        return call.slashed and not signed.isdisjoint(names_in(_all_of(self.source, call.statement)))
+        return not signed.isdisjoint(names_in(_all_of(self.source, call.statement)))
 
-    def _base_of(self, call: UrlCall) -> str:
+    def _base_of(self, call: UrlCall) -> str | None:
         """Whose the address is that stands before the call, where this file tells."""
-        if not call.before:
-            return ""
         for name in reversed(names_in(call.before)):
-            texts = [
-                "".join(token.content for token in assignment.tokens[:12] if token.kind == "text")
-                for assignment in self.made.named(name)
-            ]
-            texts += [entry.text for entry in self.named_entries.get(name, ())]
-            whose = next(filter(None, map(_whose, texts)), "")
+            kept = (entry.text for entry in self.named_entries.get(name, ())[:_LOOKED_AT])
+            whose = next(filter(None, map(_whose, (*self.made.texts(name), *kept))), None)
             if whose:
                 return whose
-        return "legacy" if re.search(r"(?i)mspace", call.before) and not re.search(r"(?i)v2", call.before) else ""
+        if re.search(r"(?i)mspace", call.before) and not re.search(r"(?i)v2", call.before):
+            return "legacy"
+        return None
 
     def _operation_before(self, call: UrlCall) -> str:
         """The operation at the end of the address that stands before the call."""
-        for name in names_in(call.before or ""):
-            for assignment in self.made.named(name):
-                text = "".join(token.content for token in assignment.tokens[:12] if token.kind == "text")
-                match = _OPERATION_AT_END.search(text)
-                if match:
-                    return match.group(1).lower()
-        return ""
+        texts = itertools.chain.from_iterable(map(self.made.texts, names_in(call.before)))
+        found = next(filter(None, map(_OPERATION_AT_END.search, texts)), None)
+        return found.group(1).lower() if found else ""
 
     def _goes_on_elsewhere(self, call: UrlCall) -> bool:
         """Whether the URL is kept under a name, and another call of this file begins with it."""
         name = self.made.name_at(call.statement)
-        return bool(name) and (self.goes_on.get(name, call.at) != call.at or self.has_loose_values)
+        return bool(name) and (name in self.goes_on or self.has_loose_values)
 
     def _parts_of_others(self, calls: Sequence[UrlCall]) -> set[int]:
         """Those that are only a part which another call takes in by its name."""
-        used: dict[str, set[int]] = {}
+        used: set[str] = set()
         for statement in {call.statement for call in calls}:
-            for name in set(names_in(_all_of(self.source, statement))) - {self.made.name_at(statement)}:
-                used.setdefault(name, set()).add(statement)
+            used |= set(names_in(_all_of(self.source, statement))) - {self.made.name_at(statement)}
         return {
             id(call)
             for call in calls
-            if not call.base and not (call.operation and call.values) and used.get(self.made.name_at(call.statement))
+            if not call.base and not (call.operation and call.values) and self.made.name_at(call.statement) in used
         }
 
     def _legacy(self, call: UrlCall) -> None:
         printed = self._is_printed(call)
         operation = call.operation or _operation_by_keys(call.keys) or self._operation_before(call)
         url = _skeleton(call, operation)
-        if not call.values and self._goes_on_elsewhere(call):
-            operation = ""
-        if not operation and not call.values and not call.operation_value:
+        if not (call.values or call.operation_value) and (not operation or self._goes_on_elsewhere(call)):
             self._report(
                 "MSP007",
                 call.at,
@@ -293,15 +289,14 @@ class _Inspection:
             self._encoding(call, operation, url)
 
     def _is_printed(self, call: UrlCall) -> bool:
-        tokens = self.source.statements[call.statement].tokens if call.statement >= 0 else []
-        before = self.text[tokens[0].start : call.at] if tokens else ""
-        return len(before) < 200 and bool(_PRINTS.match(before.rstrip("\"'`f$@")))
+        before = self.text[self.source.statements[call.statement].tokens[0].start : call.at]
+        return len(before) < _LONGEST_PRINT and bool(_PRINTS.match(before))
 
     def _encoding(self, call: UrlCall, operation: str, url: str) -> None:
         if call.encodes:
             return
         statement = self.source.statements[call.statement]
-        whole = encoded_whole(self.text[max(call.at - 60, 0) : call.at])
+        whole = encoded_whole(self.text, call.at)
         by_verdict: dict[Verdict, list[str]] = {}
         for value in call.values:
             verdict = self._verdict(value, call.statement, statement.scope)
@@ -329,82 +324,65 @@ class _Inspection:
             self._report("MSP005", call.at, "; ".join(wrong), self._encoder(), operation, url, level)
 
     def _verdict(self, value: Value, statement: int, scope: tuple[int, ...]) -> Verdict:
-        verdicts: list[Verdict] = []
+        verdicts: list[Verdict] = ["encoded"]
         for text, expression in value.parts:
-            if expression == "":
-                if re.search(r"[\s#?\"<>\\^`|]", text) and value.key not in ("password", "username"):
-                    verdicts.append("raw")
-            else:
+            if expression != "":
                 verdicts.append(judge(expression, self.source, self.made, statement, scope))
-        for verdict in ("raw", "spaces", "pluses", "whole", "plus", "slash", "unknown"):
-            if verdict in verdicts:
-                return verdict
-        return "encoded"
+            elif value.key not in ("password", "username") and _UNENCODED.search(text):
+                verdicts.append("raw")
+        return min(verdicts, key=_WORST_FIRST.index)
 
     def _operations_by_name(self, calls: Sequence[UrlCall], generic: Sequence[UrlCall]) -> None:
         """Operations that a helper of the file, or a format that it keeps, is asked for by name, such as
         call("sendtext", ...) and FORMAT % ("sendtext", ...).
         """
         helpers = {self._defined_around(call.statement) for call in generic}
-        formats = {self.made.name_at(call.statement) for call in generic} - {""}
+        formats = {name for call in generic if (name := self.made.name_at(call.statement))}
         plain: list[tuple[str, Token, str]] = []
         used = {call.statement for call in calls}
         for number, statement in enumerate(self.source.statements):
             if number in used:
                 continue
-            for place, token in enumerate(statement.tokens):
-                if token.kind != "text" or not 5 <= len(token.content) <= 24 or place == 0:
+            words, by_format = statement.tokens, False
+            for callee, before, token in zip(words, words[1:], words[2:], strict=False):
+                by_format = by_format or callee.content.lstrip("$@") in formats
+                operation = token.content.removeprefix("/").removesuffix("/").lower()
+                if token.kind != "text" or operation not in OPERATIONS:
                     continue
-                operation = token.content.strip("/").lower()
-                if operation not in _METHODS or operation == "close":
-                    continue
-                before = statement.tokens[place - 1].content
-                if (
-                    formats
-                    and before in ("(", ",", "[")
-                    and any(
-                        earlier.content.lstrip("$@") in formats
-                        for earlier in statement.tokens[max(place - 8, 0) : place]
-                    )
-                ):
+                if by_format and before.content in ("(", ",", "["):
                     self._by_name(token, operation)
-                    continue
-                if before == "(" and place >= 2 and statement.tokens[place - 2].kind == "name":
-                    callee = statement.tokens[place - 2].content
+                elif before.content == "(" and callee.kind == "name":
                     if operation in PLAIN_NAMES:
-                        plain.append((callee, token, operation))
-                        continue
-                    if callee in ("case", "in", "in_array", "Log", "print", "echo"):
-                        continue
-                    helpers.add(callee)
-                    self._by_name(token, operation)
-        for callee, token, operation in plain:
-            if callee in helpers:
+                        plain.append((callee.content, token, operation))
+                    elif callee.content not in ("case", "in", "in_array", "Log", "print", "echo"):
+                        helpers.add(callee.content)
+                        self._by_name(token, operation)
+        for helper, token, operation in plain:
+            if helper in helpers:
                 self._by_name(token, operation)
 
-    def _defined_around(self, statement: int) -> str:
-        """The name of the function that `statement` stands in; empty where there is none."""
+    def _defined_around(self, statement: int) -> str | None:
+        """The name of the function that `statement` stands in."""
         scope = self.source.statements[statement].scope
         for header in self.source.statements[max(statement - _LONGEST_HELPER, 0) : statement] if scope else ():
             if header.scope == scope:
                 names = [
                     token.content for token in itertools.takewhile(lambda token: token.content != "(", header.tokens)
                 ]
-                return names[-1] if names else ""
-        return ""
+                return names[-1] if names else None
+        return None
 
     def _by_name(self, token: Token, operation: str) -> None:
         wrong = f"calls {operation} of the legacy API, by a helper that puts the URL together"
         self._report("MSP001", token.start, wrong, self._instead(operation), operation, f"…/{operation}/…")
 
     def _plain_http(self, call: UrlCall) -> None:
-        if call.scheme != "http" or call.scheme_at in self.http_places or call.loopback or self._is_printed(call):
+        if call.scheme != "http" or call.loopback or self._is_printed(call):
             return
         written = call.base or call.v2 or (call.of_the_vendor and (call.operation or call.values))
         if not written and call.of_the_vendor:
             written = self._is_address(call)
         if written and not (call.of_somebody_else and call.v2):
-            self.http_places.add(call.scheme_at)
             self._over_http(call.scheme_at, call.operation, _skeleton(call, call.operation))
 
     def _hosts_apart(self) -> None:
@@ -413,7 +391,7 @@ class _Inspection:
             first, last = statement.tokens[0], statement.tokens[-1]
             for token in statement.tokens:
                 if token.kind == "text" and _KNOWN_HOST.fullmatch(token.content):
-                    beside = self.text[max(token.start - 200, first.start) : min(token.end + 200, last.end)]
+                    beside = self.text[max(token.start - _BESIDE, first.start) : min(token.end + _BESIDE, last.end)]
                     if _HTTP_APART.search(beside):
                         self._over_http(token.start, "", f"http://{token.content}")
 
@@ -428,23 +406,19 @@ class _Inspection:
         )
 
     def _is_address(self, call: UrlCall) -> bool:
-        statement = self.source.statements[call.statement]
-        line = self.text[call.scheme_at : call.scheme_at + 80]
-        bare = re.split(r"[\s\"'`<>]", line)[0]
-        if not _BARE_HOST.match(bare) or call.goes_on:
+        host = call.host.lower()
+        if not _OWN_HOST.fullmatch(host) or call.goes_on:
             return False
-        if bare.lower().startswith("http://api."):
-            return True
-        name = self.made.name_at(call.statement)
-        before = [token.content for token in statement.tokens if token.end <= call.scheme_at]
-        return bool(_ADDRESS_NAME.search(name) or (before and _ADDRESS_NAME.search(" ".join(before[-3:]))))
+        begin = self.source.statements[call.statement].tokens[0].start
+        before = self.text[max(begin, call.scheme_at - _NAMED_BY) : call.scheme_at]
+        return host.startswith("api.") or bool(_ADDRESS_NAME.search(before))
 
-    def _v2(self, call: UrlCall, v2_file: bool) -> None:
+    def _v2(self, call: UrlCall) -> None:
         keyed = [value for value in call.values if value.key == "apikey"]
         if not keyed or call.query or call.of_somebody_else:
             return
         others = set(call.keys) - {"apikey"}
-        if not (call.v2 or ((v2_file or self.evidence) and others)):
+        if not (call.v2 or (self.evidence and others)):
             return
         operation = call.operation or self._operation_before(call)
         self._report(
@@ -487,7 +461,7 @@ class _Inspection:
 
     def _jar_password(self, call: JarCall) -> list[str]:
         place = 1 if call.method in ("getBalance", "login_TEXT") else 2
-        if call.method == "close" or place >= len(call.arguments):
+        if place >= len(call.arguments):
             return []
         written = written_in(call.arguments[place])
         if written is None:
@@ -504,14 +478,14 @@ class _Inspection:
                 self._secret(value.at, value.literal, what)
             for expression in value.expressions:
                 written = written_in(expression)
-                default = re.search(r"(?:\|\||\?\?|\?:|\bor\b|,)\s*[\"']([^\"'\\]{4,200})[\"']\s*\)?\s*$", expression)
+                default = _DEFAULT.search(expression)
                 if written is not None:
                     self._secret(value.at, written, what)
-                elif default and re.search(r"(?i)env|getproperty|config", expression):
+                elif default and _LOOKED_UP.search(expression):
                     self._secret(value.at, default.group(1), what)
 
     def _judge_entries(self) -> None:
-        if not any(entry.secret for entry in self.entries) or not self.evidence:
+        if not self.evidence:
             return
         addresses = [entry.at for entry in self.entries if _VENDOR_ADDRESS.search(entry.text)]
         settings = self.source.language.kind == "settings"
@@ -560,17 +534,17 @@ class _Inspection:
     # Words
 
     def _instead(self, operation: str, *, jar: bool = False) -> str:
-        jar_method, client_method = _METHODS.get(operation, ("", ""))
-        if self.python:
-            if not client_method:
+        if operation not in _METHODS:
+            if self.python:
                 return "use mspace_legacy.Client, which has a method for each operation"
-            if jar:
-                return f"use mspace_legacy.Client.{client_method}"
-            return f"use mspace_legacy.Client.{client_method}, or MSpaceClient.{jar_method}"
-        if jar:
+        elif self.python and jar:
+            return f"use mspace_legacy.Client.{_METHODS[operation][1]}"
+        elif self.python:
+            return "use mspace_legacy.Client.{1}, or MSpaceClient.{0}".format(*_METHODS[operation])
+        elif jar:
             return (
-                f"in Python it is MSpaceClient.{jar_method}, then Client.{client_method}; here, point main_url at "
-                "mspace-legacy gateway, or call v2"
+                "in Python it is MSpaceClient.{}, then Client.{}; here, point main_url at mspace-legacy gateway, or "
+                "call v2".format(*_METHODS[operation])
             )
         return self._elsewhere(
             "point the host at mspace-legacy gateway, or call v2 over https with the key in a header"
@@ -609,23 +583,22 @@ class _Inspection:
         column = at - begin + bisect_left(self.two_units, at) - bisect_left(self.two_units, begin) + 1
         kind = RULES[rule]
         finding = Finding(self.path, line, column, kind, level or kind.level, operation, wrong, remedy, url)
-        if finding not in self.done[-8:]:
-            self.done.append(finding)
+        self.done.add(finding)
 
 
-def _whose(address: str) -> str:
-    """Whose API an address is of; empty where it does not tell."""
+def _whose(address: str) -> str | None:
+    """Whose API an address is of, where it tells."""
     if _LEGACY.search(address):
         return "legacy"
     if re.search(r"(?i)https?://(?![\w.-]*mspace)[\w.-]+\.[a-z]{2,}", address):
         return "other"
     if _V2.search(address):
         return "v2"
-    return "vendor" if re.search(r"(?i)mspace\.co\.", address) else ""
+    return None
 
 
 def _operation_by_keys(keys: Sequence[str]) -> str:
-    if {"senderid", "recipient", "message"} <= set(keys) or {"recipient", "message"} <= set(keys):
+    if {"recipient", "message"} <= set(keys):
         return "sendtext"
     if "noofsms" in keys:
         return "resellerclienttopup" if "clientname" in keys else "subacctopup"
@@ -644,4 +617,4 @@ def _skeleton(call: UrlCall, operation: str) -> str:
 
 def _all_of(source: Source, statement: int) -> str:
     tokens = source.statements[statement].tokens
-    return source.text[tokens[0].start : min(tokens[-1].end, tokens[0].start + 5000)] if tokens else ""
+    return source.text[tokens[0].start : tokens[-1].end][:_LONGEST_STATEMENT]
