@@ -180,8 +180,8 @@ def test_a_url_stands_where_it_begins() -> None:
     assert (joined.at, joined.scheme_at) == (text.index("u + '"), text.index("https://"))
     assert (alone.at, alone.scheme_at) == (text.rindex("https://"), text.rindex("https://"))
     assert (joined.statement, alone.statement) == (1, 2)
-    # A value where it begins: in the text, or behind its quote.
-    assert [text[value.at :].partition("/")[0].partition(";")[0] for value in joined.values] == ["U", " + a"]
+    # A value where it begins: in the text, or at what joins it on.
+    assert [text[value.at :].partition("/")[0].partition(";")[0] for value in joined.values] == ["U", "+ a"]
 
 
 def test_a_value_is_a_text_or_expressions_or_names() -> None:

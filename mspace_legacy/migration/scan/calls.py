@@ -8,9 +8,11 @@ every language.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise, zip_longest
+from operator import itemgetter
 
 from mspace_legacy.migration.scan.source import Source, Statement, Token
 
@@ -158,6 +160,37 @@ class Assignment:
     listed: bool = False
 
 
+# Words of a statement
+
+_OPENS, _CLOSES = frozenset("([{"), frozenset(")]}")
+_CALLS = frozenset((".", "?.", "->"))
+_SIGILS = "$@"
+
+
+def _word(tokens: Sequence[Token], place: int) -> str:
+    """What stands at `place`; empty beyond either end."""
+    return tokens[place].content if 0 <= place < len(tokens) else ""
+
+
+def _name(tokens: Sequence[Token], place: int) -> str:
+    """The name at `place`; empty where there is none."""
+    return next((token.content for token in tokens[max(place, 0) : place + 1] if token.kind == "name"), "")
+
+
+def _sign(token: Token) -> str:
+    """The operator that a token is; empty for any other."""
+    return token.content if token.kind == "operator" else ""
+
+
+def _bare(name: str) -> str:
+    return name.lstrip(_SIGILS)
+
+
+def _span(source: Source, tokens: Sequence[Token]) -> str:
+    """The source from the first to the last of `tokens`."""
+    return source.text[tokens[0].start : tokens[-1].end] if tokens else ""
+
+
 # Assignments
 
 
@@ -170,7 +203,7 @@ class Assigned:
         self._at = {assignment.statement: assignment for assignment in self.all}
         self._named: dict[str, list[Assignment]] = {}
         for assignment in self.all:
-            self._named.setdefault(assignment.name.lstrip("$@"), []).append(assignment)
+            self._named.setdefault(_bare(assignment.name), []).append(assignment)
 
     def at(self, statement: int) -> Assignment | None:
         """What the statement gives a value."""
@@ -179,7 +212,7 @@ class Assigned:
     def name_at(self, statement: int) -> str:
         """The name that the statement gives a value; empty where there is none."""
         assignment = self._at.get(statement)
-        return assignment.name.lstrip("$@") if assignment else ""
+        return _bare(assignment.name) if assignment else ""
 
     def named(self, name: str) -> list[Assignment]:
         """The first assignments to `name`."""
@@ -199,6 +232,8 @@ class Assigned:
 
 _LOOKED_AT = 50
 _BEGINNING = 12
+_LONGEST_LEFT = 60
+"""Tokens in which an assignment shows."""
 
 _ASSIGNING = frozenset(("=", ":=", "+=", ".=", "&=", "??=", "<<"))
 _ADDING = frozenset(
@@ -209,85 +244,67 @@ _ADDING = frozenset(
 _LISTING = frozenset(
     "add push Add append appendPath addPathSegment addPathSegments path segment pathSegment AppendPathSegment".split()
 )
-_NOT_A_NAME = frozenset("declare set let const var val final dim static string String late".split())
+_EXTENDING = frozenset(("+=", ".=", "&=", "<<"))
+_SELF = frozenset(("this", "self", "$this"))
+_GOING_ON = frozenset(("+", ".", "&", "||", ".."))
+_TYPED = frozenset((":", "As", "as", "AS"))
+_TYPE_IN_SQL = re.compile(r"(?i)n?(?:var)?char2?|text|number|string")
 
 
 def _assignment(statement: Statement, number: int) -> Assignment | None:
     tokens = statement.tokens
-    if len(tokens) < 2:
-        return None
     depth = 0
-    for place, token in enumerate(tokens[:60]):
-        if token.kind != "operator":
-            continue
-        if token.content in ("(", "[", "{"):
-            if depth == 0 and token.content == "(" and place >= 2:
-                made = _adding(tokens, place, number, statement.scope)
-                if made:
-                    return made
+    for place, token in enumerate(tokens[:_LONGEST_LEFT]):
+        sign = _sign(token)
+        if sign in _OPENS:
+            made = None if depth else _adding(tokens, place, number, statement.scope)
+            if made:
+                return made
             depth += 1
-        elif token.content in (")", "]", "}"):
+        elif sign in _CLOSES:
             depth -= 1
-        elif depth == 0 and token.content in _ASSIGNING and place:
+        elif depth == 0 and sign in _ASSIGNING and place:
             return _assigning(tokens, place, number, statement.scope)
-    first = tokens[0]
-    if first.content.lower() == "define" and len(tokens) > 4 and tokens[2].kind == "text":
+    if tokens[0].content.lower() == "define" and [token.kind for token in tokens[2:3]] == ["text"]:
         return Assignment(tokens[2].content, tuple(tokens[4:]), False, number, statement.scope)
     return None
 
 
 def _assigning(tokens: list[Token], place: int, number: int, scope: tuple[int, ...]) -> Assignment | None:
-    operator = tokens[place].content
-    left = tokens[:place]
-    while left and left[-1].content in ("+", ".", "&", "||"):
-        left = left[:-1]
+    left, right = tokens[:place], tokens[place + 1 :]
     name = _assigned_name(left)
     if not name:
         return None
-    right = tokens[place + 1 :]
-    extends = operator in ("+=", ".=", "&=", "<<")
-    listed = len(left) > 1 and left[-1].content == "]" and left[-2].content == "["
-    if not extends and len(right) > 1:
-        own = name.lstrip("$@")
-        offset = 2 if right[0].content in ("this", "self", "$this") else 0
-        if len(right) > offset + 1 and right[offset].content.lstrip("$@") == own:
-            following = right[offset + 1].content
-            if following in ("+", ".", "&", "||", ".."):
-                skip = offset + 2
-                if following == "." and len(right) > skip + 1 and right[skip].content in _ADDING:
-                    listed = right[skip].content in _LISTING
-                    skip += 2
-                return Assignment(name, tuple(right[skip:]), True, number, scope, listed)
+    extends = tokens[place].content in _EXTENDING
+    listed = [token.content for token in left[-2:]] == ["[", "]"]
+    own = 2 if _word(right, 0) in _SELF else 0
+    if not extends and _bare(_word(right, own)) == _bare(name) and _word(right, own + 1) in _GOING_ON:
+        # x = x + ..., or x = x.concat(...)
+        rest = right[own + 2 :]
+        if _word(right, own + 1) == "." and _word(rest, 0) in _ADDING:
+            return Assignment(name, tuple(rest[2:]), True, number, scope, _word(rest, 0) in _LISTING)
+        return Assignment(name, tuple(rest), True, number, scope, listed)
     return Assignment(name, tuple(right), extends or listed, number, scope, listed)
 
 
-def _assigned_name(left: list[Token]) -> str:
-    for place, token in enumerate(left):
-        if place and token.content in (":", "As", "as", "AS") and left[place - 1].kind == "name":
-            return left[place - 1].content
-    for place in range(len(left) - 1, -1, -1):
-        token = left[place]
-        if token.kind == "text" and place + 1 < len(left) and left[place + 1].content == "]":
-            return token.content
-        if token.kind == "name":
-            break
+def _assigned_name(left: list[Token]) -> str | None:
+    for before, token in pairwise(left):
+        if token.content in _TYPED and before.kind == "name":
+            return before.content
     names = [token.content for token in left if token.kind == "name"]
-    in_sql = names and names[0].lower() in ("declare", "set")
-    if in_sql:
-        names = [name for name in names if name.lower() not in _NOT_A_NAME][:1]
-    if names and re.fullmatch(r"(?i)n?(?:var)?char2?|text|number|string", names[-1]) and len(names) > 1:
+    if left[-1].content == "]" and left[-2].kind == "text":
+        # $config['url']
+        return left[-2].content
+    if _TYPE_IN_SQL.fullmatch(names[-1] if names else "") and len(names) > 1:
         return names[-2]
-    return names[-1] if names else ""
+    return names[-1] if names else None
 
 
 def _adding(tokens: list[Token], place: int, number: int, scope: tuple[int, ...]) -> Assignment | None:
-    method = tokens[place - 1]
-    if method.content not in _ADDING or tokens[place - 2].content not in (".", "->"):
+    method, owner = _word(tokens, place - 1), _name(tokens, place - 3)
+    if not owner or method not in _ADDING or _word(tokens, place - 2) not in _CALLS:
         return None
-    owner = tokens[place - 3] if place >= 3 else None
-    if owner is None or owner.kind != "name":
-        return None
-    return Assignment(owner.content, tuple(tokens[place + 1 :]), True, number, scope, method.content in _LISTING)
+    return Assignment(owner, tuple(tokens[place + 1 :]), True, number, scope, method in _LISTING)
 
 
 # URLs
@@ -297,53 +314,53 @@ class _Rendering:
     """Texts laid end to end, with a mark for each expression, and the way back to the source."""
 
     def __init__(self) -> None:
-        self.text = ""
         self._chunks: list[str] = []
         self._length = 0
         self._places: list[tuple[int, int]] = []
         self.expressions: dict[int, str] = {}
 
     def add(self, text: str, at: int) -> None:
-        text = text.replace(_HOLE, " ")
         self._places.append((self._length, at))
-        self._chunks.append(text)
-        self._length += len(text)
+        self.join(text.replace(_HOLE, _BLANK))
 
     def add_expression(self, expression: str, at: int) -> None:
         self.expressions[self._length] = expression
         self._places.append((self._length, at))
-        self._chunks.append(_HOLE)
-        self._length += 1
+        self.join(_HOLE)
+
+    def join(self, text: str) -> None:
+        """Lay down what stands nowhere in the source."""
+        self._chunks.append(text)
+        self._length += len(text)
 
     def finish(self) -> str:
-        self.text = "".join(self._chunks)
-        return self.text
+        return "".join(self._chunks)
 
     def place(self, position: int) -> int:
         """Where in the source the character at `position` stands."""
-        low, high = 0, len(self._places)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._places[middle][0] <= position:
-                low = middle
-            else:
-                high = middle
-        start, at = self._places[low] if self._places else (0, 0)
+        start, at = self._places[bisect_right(self._places, position, key=itemgetter(0)) - 1]
         return at + position - start
 
 
+_BLANK = " "
 _AUTO = re.compile(
     r"(?:\.\s*(?:path|appendPath|addPathSegments?|pathSegments?|segment|AppendPathSegments?)\s*\(|@(?:GET|Path)\s*\("
     r"|pathSegments\s*:|UriComponentsBuilder|UriTemplate|URITemplate|restTemplate|RestTemplate|pathParam)"
 )
 _LEAD = re.compile(
-    r"[\s)\]};+.&|,~<]*(?:(?:\.|->)?\s*\b(?:append\w*|Append\w*|path|concat|Concat|add\w*|push|write)\s*\(\s*)?[\s+.&|,~<]*"
+    r"^[\s)\]};+.&|,~<]*(?:(?:\.|->)?\s*\b(?:append\w*|Append\w*|path|concat|Concat|add\w*|push|write)\s*\(\s*)?[\s+.&|,~<]*"
 )
 _TRAIL = re.compile(
     r"(?:\)\s*(?:\.|->)\s*(?:append\w*|Append\w*|path|concat|Concat|add\w*|push|write)\s*\(\s*)?[\s+.&|,~_\\<]*$"
 )
 _LISTED = re.compile(r",\s*$|(?:path|appendPath|segment\w*|add\w*|push)\s*\(\s*$")
+_LABELS = frozenset((":", "=>", "="))
+_JOINERS = "+.&|~,< "
+_CLOSING = (")", "]", "}")
 _MAX_EXPRESSION = 600
+_LONGEST_TRAIL = 200
+_LONGEST_HEAD = 3000
+"""Characters of a statement that are searched for a builder."""
 _LONGEST_CALL = 400
 """Tokens of a call's arguments that are read."""
 _NEAR = 40
@@ -354,9 +371,13 @@ def _relevant(token: Token, before: Token | None) -> bool:
     """Whether a text may be a piece of a URL; `before` is the piece before it in the statement."""
     if token.kind != "text":
         return False
-    if before is not None and _FOLLOWING.get(before.content.strip("/").lower()) == token.content.strip("/").lower():
+    if before is not None and _FOLLOWING.get(_segment(before)) == _segment(token):
         return True
     return bool(_PIECE_OF_URL.search(token.content))
+
+
+def _segment(token: Token) -> str:
+    return token.content.replace("/", "").lower()
 
 
 _FOLLOWING = {"mspaceservice": "wr", "wr": "sms", "smsapi": "v2"}
@@ -377,8 +398,7 @@ def url_calls(source: Source, made: Assigned) -> Iterator[UrlCall]:
     groups: list[list[tuple[int, Sequence[Token], bool]]] = []
     building: dict[str, tuple[int, int, tuple[int, ...]]] = {}
     for number, statement in enumerate(source.statements):
-        assignment = made.at(number)
-        name = assignment.name if assignment else ""
+        assignment, name = made.at(number), made.name_at(number)
         if assignment and assignment.extends and name in building:
             group, last, scope = building[name]
             if number - last <= _NEAR and statement.scope[: len(scope)] == scope:
@@ -396,74 +416,68 @@ def url_calls(source: Source, made: Assigned) -> Iterator[UrlCall]:
 
 def _calls_of(source: Source, group: list[tuple[int, Sequence[Token], bool]], made: Assigned) -> Iterator[UrlCall]:
     rendering = _Rendering()
-    before: str | None = None
     arguments: list[str] | None = None
-    statement = group[0][0]
     for count, (_, tokens, listed) in enumerate(group):
         if count and listed:
-            rendering.add("/", tokens[0].start if tokens else 0)
-        first, arguments_here = _render(source, tokens, rendering, whole=count > 0)
-        before = before if count else first
-        arguments = arguments_here or arguments
+            rendering.join("/")
+        arguments = _render(source, tokens, rendering, whole=count > 0) or arguments
     text = rendering.finish()
     if not _STRONG.search(text):
         return
-    heads = [source.statements[number].tokens for number, _, _ in group[:_NEAR]]
-    head = " ".join(source.text[tokens[0].start : min(tokens[-1].end, tokens[0].start + 3000)] for tokens in heads)
-    if arguments is None and _FORMAT.search(text):
-        name = made.name_at(statement)
-        arguments = _arguments_elsewhere(source, name) if name else None
+    heads = (source.statements[number].tokens for number, _, _ in group[:_NEAR])
+    encodes = any(_AUTO.search(_span(source, tokens)[:_LONGEST_HEAD]) for tokens in heads)
+    statement = group[0][0]
+    name = made.name_at(statement)
+    if arguments is None and name and _FORMAT.search(text):
+        arguments = _arguments_elsewhere(source, name)
     for call in _read_marks(text, rendering, arguments):
-        call.statement = statement
-        call.encodes = bool(_AUTO.search(head))
-        if call.before is None:
-            call.before = before
+        call.statement, call.encodes = statement, encodes
         yield call
 
 
-def _render(
-    source: Source, tokens: Sequence[Token], rendering: _Rendering, *, whole: bool
-) -> tuple[str | None, list[str] | None]:
-    """Lay out one statement's texts; give the expression before them, and a format's arguments after them."""
+def _render(source: Source, tokens: Sequence[Token], rendering: _Rendering, *, whole: bool) -> list[str] | None:
+    """Lay out one statement's texts, and the expression before them; give a format's arguments after them.
+
+    :param whole: there was a statement before it that this one goes on with, so that all of it is part of the URL.
+    """
     relevant = _pieces_in(tokens)
     if not relevant:
-        if whole and tokens:
-            end = _end_of_expression(tokens, 0)
-            expression = _clean(source.text[tokens[0].start : tokens[end - 1].end]) if end else ""
-            if tokens[0].kind == "text" and end == 1:
-                _add_pieces(tokens[0], rendering)
-            elif expression:
-                rendering.add_expression(expression, tokens[0].start)
-        return None, None
-    first = None
-    start = _operand_before(tokens, relevant[0])
-    if start is not None:
-        operand = tokens[start : relevant[0]]
-        first = source.text[operand[0].start : operand[-1].end].rstrip("+.&|~,< ")[-_MAX_EXPRESSION:]
+        words = tokens[: _end_of_expression(tokens, 0)] if whole else ()
+        if [token.kind for token in words] == ["text"]:
+            _add_pieces(words[0], rendering)
+        else:
+            _add_words(source, words, rendering)
+        return None
+    operand = tokens[_operand_before(tokens, relevant[0]) : relevant[0]]
+    if operand:
+        first = _span(source, operand).rstrip(_JOINERS)[-_MAX_EXPRESSION:]
         rendering.add_expression(first, operand[0].start)
-    for position, place in enumerate(relevant):
-        if position:
-            _add_between(source, tokens, relevant[position - 1], place, rendering)
-        _add_pieces(tokens[place], rendering)
+    _add_pieces(tokens[relevant[0]], rendering)
+    for left, right in pairwise(relevant):
+        _add_between(source, tokens, left, right, rendering)
+        _add_pieces(tokens[right], rendering)
     last = relevant[-1]
     arguments = _arguments_after(source, tokens, last + 1)
-    if last + 1 < len(tokens) and arguments is None and _joined(source, tokens[last], tokens[last + 1]):
-        end = _end_of_expression(tokens, last + 1)
-        if end > last + 1:
-            expression = _clean(source.text[tokens[last].end : tokens[end - 1].end])
-            if expression:
-                rendering.add_expression(expression, tokens[last].end)
-    return first, arguments
+    if arguments is None and _joined(source, tokens, last):
+        _add_words(source, tokens[last + 1 : _end_of_expression(tokens, last + 1)], rendering)
+    return arguments
 
 
-def _joined(source: Source, text: Token, following: Token) -> bool:
+def _add_words(source: Source, words: Sequence[Token], rendering: _Rendering) -> None:
+    """Add what they are as an expression, without what joins it to its neighbours."""
+    expression = _clean(_span(source, words))
+    if expression:
+        rendering.add_expression(expression, words[0].start)
+
+
+def _joined(source: Source, tokens: Sequence[Token], place: int) -> bool:
     """Whether what follows a text goes on with it; two words of a shell's command line do not, nor does a method that
     is called on the text.
     """
-    if following.content == "." and source.language.name not in ("PHP", "Perl"):
-        return source.text[following.end :].lstrip().startswith("concat")
-    apart = following.start > text.end
-    return not apart or (following.kind != "name" and source.language.name != "shell")
+    if _word(tokens, place + 1) == "." and source.language.name not in ("PHP", "Perl"):
+        return _word(tokens, place + 2) == "concat"
+    between = source.text[tokens[place].end : tokens[place + 1].start] if place + 1 < len(tokens) else ""
+    return not between or (not _name(tokens, place + 1) and source.language.name != "shell")
 
 
 def _add_pieces(token: Token, rendering: _Rendering) -> None:
@@ -476,23 +490,20 @@ def _add_pieces(token: Token, rendering: _Rendering) -> None:
 
 def _add_between(source: Source, tokens: Sequence[Token], left: int, right: int, rendering: _Rendering) -> None:
     gap = source.text[tokens[left].end : tokens[right].start]
-    start = _operand_before(tokens, right, left) if right - left > 1 else None
-    if start is not None and start > left + 1:
+    start = _operand_before(tokens, right, left)
+    if left + 1 < start < right:
         # Not joined to the text on the left: the end of one value, and what stands before another URL.
-        value = _clean(source.text[tokens[left].end : tokens[start].start])
-        if value:
-            rendering.add_expression(value, tokens[left + 1].start)
-        rendering.add(" ", tokens[left].end)
+        _add_words(source, tokens[left + 1 : start], rendering)
+        rendering.join(_BLANK)
         gap = source.text[tokens[start].start : tokens[right].start]
         left = start - 1
     for first, behind in between_commas(tokens, left + 1, right):
-        expression = _clean(source.text[tokens[first].start : tokens[behind - 1].end]) if behind > first else ""
+        words = tokens[first:behind]
         # `port: 80` and `'path' => "..."`: what has a label of its own is not joined on.
-        labelled = behind > first + 1 and tokens[first + 1].content in (":", "=>", "=")
-        if expression and not labelled:
-            rendering.add_expression(expression, tokens[first].start)
+        if _word(words, 1) not in _LABELS:
+            _add_words(source, words, rendering)
     if _LISTED.search(gap):
-        rendering.add("/", tokens[right].start)
+        rendering.join("/")
 
 
 def between_commas(tokens: Sequence[Token], place: int, end: int) -> Iterator[tuple[int, int]]:
@@ -501,14 +512,12 @@ def between_commas(tokens: Sequence[Token], place: int, end: int) -> Iterator[tu
     start = place
     end = min(end, place + _LONGEST_CALL)
     for index in range(place, end):
-        token = tokens[index]
-        if token.kind != "operator":
-            continue
-        if token.content in ("(", "[", "{"):
+        sign = _sign(tokens[index])
+        if sign in _OPENS:
             depth += 1
-        elif token.content in (")", "]", "}"):
+        elif sign in _CLOSES:
             depth -= 1
-        elif token.content == "," and depth <= 0:
+        elif sign == "," and depth <= 0:
             yield start, index
             start = index + 1
     yield start, end
@@ -516,128 +525,95 @@ def between_commas(tokens: Sequence[Token], place: int, end: int) -> Iterator[tu
 
 def _clean(gap: str) -> str:
     """The expression in what stands between two texts."""
-    gap = gap[:_MAX_EXPRESSION]
-    lead = _LEAD.match(gap)
-    expression = gap[lead.end() if lead else 0 :]
-    trail = _TRAIL.search(expression[-200:])
-    if trail:
-        expression = expression[: len(expression) - len(trail.group())]
+    expression = _LEAD.sub("", gap[:_MAX_EXPRESSION])
+    expression = expression[:-_LONGEST_TRAIL] + _TRAIL.sub("", expression[-_LONGEST_TRAIL:])
     expression = expression.strip()
-    while expression.endswith((")", "]", "}")) and _unbalanced(expression) > 0:
-        expression = expression[:-1].rstrip()
+    while expression.endswith(_CLOSING) and _unbalanced(expression) > 0:
+        expression = expression[:-1].strip()
     return expression if re.search(r"\w", expression) else ""
 
 
 def _unbalanced(expression: str) -> int:
-    return sum(map(expression.count, ")]}")) - sum(map(expression.count, "([{"))
+    return sum(map(expression.count, _CLOSES)) - sum(map(expression.count, _OPENS))
 
 
 _JOINS = frozenset(("+", ".", "&", "||", "..", "~", "<<"))
+_JOINING = re.compile(r"(?i)join|concat|combine|resolve|sprintf")
 _STOPS = frozenset((",", "=", "=>", ":", "?", ":=", "(", "[", "{", "+=", ".=", "??", "return", "->"))
 
 
-def _operand_before(tokens: Sequence[Token], place: int, left: int = -1) -> int | None:
-    """Where the expression begins that is joined on in front of a text; behind `left`, the text before it."""
+def _operand_before(tokens: Sequence[Token], place: int, left: int = -1) -> int:
+    """Where the expression begins, behind `left`, that is joined on in front of a text; `place` itself for none."""
     if place and tokens[place - 1].kind == "text":
         return place - 1
-    if place < 2:
-        return None
-    joined = tokens[place - 1].kind == "operator" and tokens[place - 1].content in _JOINS
-    if not joined and tokens[place - 1].content == ",":
-        # Uri.combine(base, "sendtext/..."), urljoin(BASE, ...), $this->get($url, ...)
-        callee = tokens[place - 4].content.lower() if place >= 4 else ""
-        joined = any(word in callee for word in ("join", "concat", "combine", "resolve", "sprintf"))
-    if not joined:
-        return None
-    depth = 0
-    start = place - 1
+    joiner = _word(tokens, place - 1)
+    # Uri.combine(base, "sendtext/..."), urljoin(BASE, ...), sprintf($format, "...")
+    if joiner not in _JOINS and not (joiner == "," and _JOINING.search(_word(tokens, place - 4))):
+        return place
+    depth, start = 0, place
     for index in range(place - 2, max(left, place - _LONGEST_CALL), -1):
         token = tokens[index]
-        if token.kind == "operator" and token.content in (")", "]", "}"):
+        word = "" if token.kind == "text" else token.content
+        if word in _CLOSES:
             depth += 1
-        elif token.kind == "operator" and token.content in ("(", "[", "{"):
-            if depth == 0:
-                break
-            depth -= 1
-        elif depth == 0 and token.content in _STOPS and token.kind != "text":
+        elif depth == 0 and word in _STOPS:
             break
+        elif word in _OPENS:
+            depth -= 1
         start = index
-    return start if start < place - 1 else None
+    return start
 
 
 def _end_of_expression(tokens: Sequence[Token], place: int) -> int:
     """The place behind the expression that goes on at `place`: a comma, a bracket that closes, or the end."""
     depth = 0
     while place < len(tokens):
-        token = tokens[place]
-        if token.kind == "operator":
-            if token.content in ("(", "[", "{"):
-                depth += 1
-            elif token.content in (")", "]", "}"):
-                following = tokens[place + 2].content if place + 2 < len(tokens) else ""
-                chained = (
-                    place + 1 < len(tokens) and tokens[place + 1].content in (".", "->") and following in _ADDING
-                )
-                if depth == 0 and not chained:
-                    return place
-                if depth == 0:
-                    place += 3
-                    continue
-                depth -= 1
-            elif depth == 0 and token.content in (",", "?", ":"):
+        sign = _sign(tokens[place])
+        if depth == 0 and sign in _ENDS:
+            if (
+                sign not in _CLOSES
+                or _word(tokens, place + 1) not in _CALLS
+                or _word(tokens, place + 2) not in _ADDING
+            ):
                 return place
+            # The builder goes on: ).append(
+            place += 3
+            continue
+        depth += (sign in _OPENS) - (sign in _CLOSES)
         place += 1
     return place
 
 
+_ENDS = frozenset((",", "?", ":", *_CLOSES))
 _FORMATTING = frozenset(("format", "formatted", "Format"))
+
+
+_LIST = re.compile(r"(?s)(?:new\s+\w*\s*\[\s*\]\s*|arrayOf|Array|listOf)?\s*[\[({](.*)[\])}]")
+_BEFORE_A_FORMAT = frozenset(("(", ",", "::", ".", "->"))
 
 
 def _arguments_after(source: Source, tokens: Sequence[Token], place: int) -> list[str] | None:
     """The arguments of a format whose text ends before `place`."""
     # ("..." "...").format(...)
-    if place + 1 < len(tokens) and tokens[place].content == ")" and tokens[place + 1].content in (".", "%"):
+    if _word(tokens, place) == ")" and _word(tokens, place + 1) in (".", "%"):
         place += 1
-    if place >= len(tokens):
-        return None
-    content = tokens[place].content
-    if content == ",":
+    if _word(tokens, place) in (",", "%"):
         return _split(source, tokens, place + 1)
-    if content == "." and place + 2 < len(tokens) and tokens[place + 1].content in _FORMATTING:
+    if _word(tokens, place) == "." and _word(tokens, place + 1) in _FORMATTING:
         return _split(source, tokens, place + 3)
-    if content == "%" and place + 1 < len(tokens):
-        return _split(source, tokens, place + 1)
     return None
 
 
 def _split(source: Source, tokens: Sequence[Token], place: int) -> list[str]:
-    """The expressions from `place` on, up to the bracket that closes around them."""
-    parts = list(_arguments_at(source, tokens, place)[0])
-    if len(parts) == 1:
-        listed = re.fullmatch(
-            r"(?s)(?:new\s+\w*\s*\[\s*\]\s*|arrayOf|Array|listOf)?\s*[\[({](.*)[\])}]", parts[0].strip()
-        )
-        if listed:
-            parts = _split_text(listed.group(1))
-    return [part.strip() for part in parts]
-
-
-def _split_text(text: str) -> list[str]:
-    parts, depth, start = [], 0, 0
-    quote = ""
-    for place, character in enumerate(text):
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        elif character == "," and depth == 0:
-            parts.append(text[start:place])
-            start = place + 1
-    return [*parts, text[start:]]
+    """The expressions from `place` on, up to the bracket that closes around them, or those of a list."""
+    arguments = _arguments_at(source, tokens, place)[0]
+    listed = _LIST.fullmatch(arguments[0]) if len(arguments) == 1 else None
+    if listed:
+        inside = tokens[place].start + listed.start(1)
+        while tokens[place].start < inside:
+            place += 1
+        arguments = _arguments_at(source, tokens, place)[0]
+    return list(arguments)
 
 
 def _arguments_elsewhere(source: Source, name: str) -> list[str] | None:
@@ -645,16 +621,25 @@ def _arguments_elsewhere(source: Source, name: str) -> list[str] | None:
     for statement in source.statements:
         tokens = statement.tokens
         for place, token in enumerate(tokens):
-            if token.kind != "name" or token.content.lstrip("$@") != name.lstrip("$@") or place + 1 >= len(tokens):
+            if token.kind != "name" or _bare(token.content) != name:
                 continue
-            following = tokens[place + 1].content
-            if following == "," and place and tokens[place - 1].content in ("(", ",", "::", ".", "->"):
+            following = _word(tokens, place + 1)
+            if following == "," and _word(tokens, place - 1) in _BEFORE_A_FORMAT:
                 return _split(source, tokens, place + 2)
-            if following == "." and place + 3 < len(tokens) and tokens[place + 2].content in _FORMATTING:
+            if following == "." and _word(tokens, place + 2) in _FORMATTING:
                 return _split(source, tokens, place + 4)
-            if following == "%" and place + 2 < len(tokens):
+            if following == "%":
                 return _split(source, tokens, place + 2)
     return None
+
+
+_NOTHING = "/ \"'"
+"""What says nothing at the end of a URL."""
+_SLASH = "/"
+_SECRETS = ("password", "apikey")
+_CUT = re.compile(r"[\s\"'<>]")
+_BEFORE = 60
+"""Characters before a mark that tell what it is."""
 
 
 def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -> Iterator[UrlCall]:
@@ -663,56 +648,47 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
     keyed: list[tuple[str, int, int]] = []
     start = 0
 
-    def finish(end: int) -> UrlCall | None:
-        if call is None:
-            return None
-        for place, (key, begin, _) in enumerate(keyed):
-            stop = keyed[place + 1][2] if place + 1 < len(keyed) else end
-            value = text[begin:stop].rstrip(" ")
-            cut = re.search(r"[\s\"'<>]", value) if key in ("password", "apikey", "username") else None
-            value = value[: cut.start()] if cut else value
-            if place + 1 < len(keyed) or key in ("password", "apikey"):
-                value = value.rstrip("/")
+    def finished(call: UrlCall, end: int) -> UrlCall:
+        for (key, begin, _), following in zip_longest(keyed, keyed[1:]):
+            value = text[begin : following[2] if following else end].rstrip()
+            if key in _SECRETS or key == "username":
+                value = _CUT.split(value)[0]
+            if following or key in _SECRETS:
+                value = value.rstrip(_SLASH)
             call.values.append(Value(key, _parts(value, begin, rendering, placeholders), rendering.place(begin)))
-        last = keyed[-1][1] if keyed else start
-        call.goes_on = bool(text[last:end].strip("/ \"'"))
-        if not call.operation and call.base and not keyed:
-            call.operation_value = text[last:end].lstrip("/")[:1] == _HOLE or bool(
-                _FORMAT.match(text[last:end].lstrip("/"))
-            )
+        rest = text[start:end]
+        call.goes_on = bool(rest.strip(_NOTHING))
+        if call.base and not call.operation and not keyed:
+            rest = rest.lstrip(_SLASH)
+            call.operation_value = rest[:1] == _HOLE or bool(_FORMAT.match(rest))
         return call
 
     for mark in _MARKS.finditer(text):
         kind = mark.lastgroup
-        if kind == "host" or mark["scheme"]:
-            kind = "scheme"
-        begins = (
-            call is None
-            or (kind == "scheme" and not (call.keys or keyed) and (call.base or bool(call.operation) or call.v2))
-            or (kind == "scheme" and bool(keyed))
-            or (kind == "scheme" and call.scheme_at >= 0)
-            or (kind in ("base", "v2") and (call.base or call.v2 or bool(call.operation) or bool(keyed)))
-            or (kind == "operation" and (bool(call.operation) or bool(keyed)) and _new_path(text, mark.start()))
-        )
-        if kind == "operation" and not begins and (keyed or (call and call.operation)):
+        before = text[max(mark.start() - _BEFORE, 0) : mark.start()]
+        is_asked = call is not None and bool(call.operation or keyed)
+        if kind == "operation" and is_asked and before[-1:] not in ("", _SLASH, _HOLE):
+            # It stands in a value.
             continue
-        if begins:
+        if (
+            call is None
+            or kind == "host"
+            or (kind == "operation" and is_asked)
+            or (kind in ("base", "v2") and (is_asked or call.base or call.v2))
+        ):
             position = mark.start() - 1
-            while position > 0 and text[position] == "/":
+            while text[max(position, 0) : position + 1] == _SLASH:
                 position -= 1
-            done = finish(position if position in rendering.expressions else mark.start())
-            if done:
-                yield done
+            if call is not None:
+                yield finished(call, position if position in rendering.expressions else mark.start())
             call, keyed = UrlCall(at=rendering.place(mark.start())), []
             if position in rendering.expressions:
                 call.before, call.at = rendering.expressions[position], rendering.place(position)
             else:
                 # "%s/sendtext/...": the address is the format's first argument.
                 call.before = next(filter(None, (placeholders.get(mark.start() - back) for back in (2, 3, 4))), "")
-        if call is None:
-            continue
         start = mark.end()
-        if kind == "scheme":
+        if kind == "host":
             call.scheme, call.host = mark["scheme"].lower(), mark["host"]
             call.scheme_at = rendering.place(mark.start())
         elif kind == "v2":
@@ -721,29 +697,19 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
             call.base = True
         elif kind == "operation":
             call.operation = mark["operation"].lower()
-            call.slashed = text[mark.end() :][:1] == "/"
-            call.elsewhere = bool(_OTHER_PATH.search(text[max(mark.start() - 60, 0) : mark.start()])) and not (
-                call.base or call.v2
-            )
+            call.slashed = text[start : start + 1] == _SLASH
+            call.elsewhere = not call.base and not call.v2 and bool(_OTHER_PATH.search(before))
         else:
-            before_key = text[mark.start() - 1 : mark.start()]
-            if before_key in ("?", "&", ";") or (keyed and before_key not in ("/", _HOLE)):
+            if before[-1:] in _IN_A_QUERY or (keyed and before[-1:] not in (_SLASH, _HOLE)):
                 call.query = True
-            if (
-                not keyed
-                and not call.operation
-                and text[max(mark.start() - 2, 0) : mark.start()].rstrip("/").endswith(_HOLE)
-            ):
+            if not is_asked and before.rstrip(_SLASH)[-1:] == _HOLE:
                 call.operation_value = True
             keyed.append((mark["key"].lower(), mark.end(), mark.start()))
-    done = finish(len(text))
-    if done:
-        yield done
+    if call is not None:
+        yield finished(call, len(text))
 
 
-def _new_path(text: str, at: int) -> bool:
-    """Whether an operation's name begins another URL, rather than standing in a value."""
-    return at == 0 or text[at - 1] in f"/{_HOLE}"
+_IN_A_QUERY = frozenset("?&;")
 
 
 def _placeholders(text: str, arguments: list[str] | None) -> dict[int, str | None]:
@@ -776,15 +742,11 @@ def _parts(
     parts: list[tuple[str, str | None]] = []
     done = 0
     for match in re.finditer(rf"{_HOLE}|{_FORMAT.pattern}", value):
-        if match.start() > done:
-            parts.append((value[done : match.start()], ""))
         position = begin + match.start()
         expression = rendering.expressions.get(position) if match.group() == _HOLE else placeholders.get(position)
-        parts.append((match["name"] or match["key"] or "", expression))
+        parts += [(value[done : match.start()], ""), (match["name"] or match["key"] or "", expression)]
         done = match.end()
-    if done < len(value):
-        parts.append((value[done:], ""))
-    return tuple(parts)
+    return tuple(part for part in (*parts, (value[done:], "")) if part != ("", ""))
 
 
 def mentions(comment: Token) -> Iterator[UrlCall]:
@@ -815,68 +777,68 @@ def jar_calls(source: Source, *, evidence: bool) -> Iterator[JarCall]:
     file has to do with MSpace, and an object that is a client of it.
     """
     clients: set[str] = set()
-    found: list[tuple[int, int, Token]] = []
-    for number, statement in enumerate(source.statements):
+    found: list[tuple[Sequence[Token], int]] = []
+    for statement in source.statements:
         tokens = statement.tokens
-        named = False
         for place, token in enumerate(tokens):
             if token.kind != "name":
                 continue
             if _UNMISTAKABLE.fullmatch(token.content):
-                found.append((number, place, token))
-                if place >= 2 and tokens[place - 1].content in (".", "?."):
-                    clients.add(tokens[place - 2].content)
-            elif not named and re.fullmatch(r"(?i)mspace\w*client\w*", token.content):
+                found.append((tokens, place))
+                clients.add(_owner(tokens, place))
+            elif _CLIENT.fullmatch(token.content):
                 clients |= _named_by(tokens, place)
-                named = True
             elif evidence and token.content in ("getBalance", "close"):
-                found.append((number, place, token))
-    for number, place, token in found:
-        tokens = source.statements[number].tokens
-        if place + 1 >= len(tokens) or tokens[place + 1].content != "(":
+                found.append((tokens, place))
+    clients -= {"", ")"}
+    for words, place in found:
+        method, owner = words[place].content, _owner(words, place)
+        arguments, places = _arguments_at(source, words, place + 2)
+        if _word(words, place + 1) != "(" or _is_definition(words, place):
             continue
-        before = tokens[place - 1] if place else None
-        if before is not None and before.kind == "name" and before.content not in _MODIFIERS:
-            continue  # a definition: what stands before it is a type, or a word such as `def`
-        if before is not None and before.content in (">", "]"):
+        if method == "close" and (arguments or owner not in clients):
             continue
-        arguments, places = _arguments_at(source, tokens, place + 2)
-        if token.content in ("getBalance", "close"):
-            owner = tokens[place - 2].content if place >= 2 and tokens[place - 1].content in (".", "?.") else ""
-            if owner == ")" or (owner not in clients and not _likely(token.content, arguments, owner)):
-                continue
-            if token.content == "close" and (arguments or owner not in clients):
-                continue
-            if token.content == "getBalance" and len(arguments) != 2:
-                continue
-        yield JarCall(token.content, token.start, arguments, places)
+        if method == "getBalance" and (len(arguments) != 2 or not (owner in clients or _likely(arguments[1], owner))):
+            continue
+        yield JarCall(method, words[place].start, arguments, places)
+
+
+def _owner(tokens: Sequence[Token], place: int) -> str:
+    """Whose method is called; empty where it is nobody's."""
+    return _word(tokens, place - 2) if _word(tokens, place - 1) in _CALLS else ""
+
+
+def _is_definition(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a type, or a word such as `def`, stands before the name."""
+    before = _name(tokens, place - 1)
+    return (before != "" and before not in _MODIFIERS) or _word(tokens, place - 1) in _TYPE_ENDS
 
 
 def _named_by(tokens: Sequence[Token], place: int) -> set[str]:
-    """The names that a statement with a client's class in it gives to a client."""
-    names = set()
-    for index, token in enumerate(tokens):
-        if token.content == "=" and index and tokens[index - 1].kind == "name":
-            names.add(tokens[index - 1].content)
-    if place + 1 < len(tokens) and tokens[place + 1].kind == "name":
-        following = tokens[place + 1].content
-        names.add(tokens[place + 2].content if following == "as" and place + 2 < len(tokens) else following)
-    if place >= 2 and tokens[place - 1].content == ":" and tokens[place - 2].kind == "name":
-        names.add(tokens[place - 2].content)
-    if any(token.content == "as" for token in tokens) and tokens[-1].kind == "name":
-        names.add(tokens[-1].content)
-    for index, token in enumerate(tokens[:-1]):
-        if token.content == "as" and tokens[index + 1].kind == "name":
-            names.add(tokens[index + 1].content)
+    """The names that a statement with a client's class at `place` gives to a client."""
+    pairs = list(pairwise(tokens))
+    names = {left.content for left, right in pairs if right.content == "=" and left.kind == "name"}
+    names |= {right.content for left, right in pairs if left.content == "as" and right.kind == "name"}
+    # MSpaceClient client; client: MSpaceClient
+    names.add(_name(tokens, place + 1))
+    if _word(tokens, place - 1) == ":":
+        names.add(_name(tokens, place - 2))
     return names
 
 
-def _likely(method: str, arguments: tuple[str, ...], owner: str) -> bool:
-    if method == "close" or len(arguments) != 2:
+def _likely(second: str, owner: str) -> bool:
+    """Whether getBalance is given a password, by its name or by whom it is asked of."""
+    if owner == ")":
+        # Of what another call gave, nothing is known.
         return False
-    return bool(re.search(r"(?i)pass|pwd|secret|cred", arguments[1])) or (
-        bool(re.search(r"(?i)mspace", owner)) and arguments[1][:1] in "\"'"
-    )
+    return bool(_PASSWORD.search(second)) or (bool(_OF_MSPACE.search(owner)) and second[0] in _QUOTES)
+
+
+_CLIENT = re.compile(r"(?i)mspace\w*client\w*")
+_TYPE_ENDS = frozenset(">]")
+_PASSWORD = re.compile(r"(?i)pass|pwd|secret|cred")
+_OF_MSPACE = re.compile(r"(?i)mspace")
+_QUOTES = frozenset("\"'")
 
 
 def _arguments_at(source: Source, tokens: Sequence[Token], place: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -886,18 +848,17 @@ def _arguments_at(source: Source, tokens: Sequence[Token], place: int) -> tuple[
     start = place
     end = min(len(tokens), place + _LONGEST_CALL)
     while place < end:
-        token = tokens[place]
-        if token.kind == "operator":
-            if token.content in ("(", "[", "{"):
-                depth += 1
-            elif token.content in (")", "]", "}"):
-                if depth == 0:
-                    break
-                depth -= 1
-            elif token.content == "," and depth == 0:
-                expressions.append(source.text[tokens[start].start : token.start].strip())
-                places.append(tokens[start].start)
-                start = place + 1
+        sign = _sign(tokens[place])
+        if sign in _OPENS:
+            depth += 1
+        elif sign in _CLOSES:
+            if depth == 0:
+                break
+            depth -= 1
+        elif sign == "," and depth == 0:
+            expressions.append(source.text[tokens[start].start : tokens[place].start].strip())
+            places.append(tokens[start].start)
+            start = place + 1
         place += 1
     if place > start and start < len(tokens):
         expressions.append(source.text[tokens[start].start : tokens[place - 1].end].strip())
