@@ -438,6 +438,21 @@ def test_a_call_of_the_jar(method: str, operation: str, arguments: str) -> None:
         ("A.java", "List<String> login_TEXT(u, p);\nString[] login_TEXT(u, p);\nlogin_TEXT;\n", []),
         ("a.yml", "x: c.login_TEXT(u, p)\n", []),
         ("a.js", "const c = new MSpaceClient();\nc.close();\nc.login_TEXT(u, p);\n", [3]),
+        # Whoever is asked for what only the jar has is a client of it, by whatever name.
+        ("A.java", "x.subUsers_JSON(t, u, p); // mspace\nx.close();\ny.close();\nclose();\n", [1, 2]),
+        ("a.kt", "val r = x?.login_TEXT(u, p) // mspace\nx?.close()\n", [1, 2]),
+        ("A.java", "x().login_TEXT(u, p); // mspace\ny().close();\n", [1]),
+        # So is what its class stands beside: before a name, behind one, in an assignment or an import.
+        ("A.java", "private MSpaceClient c; // getBalance\nvoid f() { c.close(); MSpaceClient.close(); }\n", [2]),
+        ("a.py", "def f(b, c: MSpaceClient, d):\n    b.close()\n    c.close()\n    d.close()\n", [3]),
+        ("a.py", "with MSpaceClient(u) as c, open(f) as g:\n    c.getBalance(a, b)\n", [2]),
+        ("a.py", "import MSpaceClient as m\nc = d = m.MSpaceClient(u)\nc.close()\nd.close()\nu.close()\n", [3, 4]),
+        ("A.java", "MSpaceClient c = f(), d;\nx = 1; // mspace\nc.close();\nx.close();\nf.close();\n", [3]),
+        ("a.py", "c: MSpaceClient\nx = c\nc.close()\n", [3]),
+        # Definitions, and what is only named.
+        ("a.py", "def login_TEXT(u, p):\n    return print(x.login_TEXT(u, p))\n", [2]),
+        ("A.java", "import mspace.X;\nlogin_TEXT = 1;\nwhile (x) login_TEXT(u, p);\n", [3]),
+        ("A.java", 'import mspace.X;\nmspace.getBalance(user, name);\nmspace.getBalance("p");\n', []),
     ],
 )  # fmt: skip
 def test_what_is_a_call_of_the_jar(name: str, text: str, lines: list[int]) -> None:

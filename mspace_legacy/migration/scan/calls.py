@@ -491,7 +491,9 @@ def _add_pieces(token: Token, rendering: _Rendering) -> None:
 def _add_between(source: Source, tokens: Sequence[Token], left: int, right: int, rendering: _Rendering) -> None:
     gap = source.text[tokens[left].end : tokens[right].start]
     start = _operand_before(tokens, right, left)
-    if left + 1 < start < right:
+    # "/username=".concat(user, "/password="), as compilers write a template.
+    is_chained = (_word(tokens, start - 3), _word(tokens, start - 2)) == (".", "concat")
+    if left + 1 < start < right and not is_chained:
         # Not joined to the text on the left: the end of one value, and what stands before another URL.
         _add_words(source, tokens[left + 1 : start], rendering)
         rendering.join(_BLANK)
