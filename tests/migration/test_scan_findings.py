@@ -274,7 +274,8 @@ def test_an_operation_is_told_by_its_keys(keys: str, operation: str) -> None:
         ("a.js", f"w = 'https://api.mspace.co.ke/smsapi/v2';\nget('{BASE}/' + op);\nask('/subusers/');\n",
          [(2, "MSP001", "error", ""), (3, "MSP001", "error", "subusers")]),
         # A password is told where it is used, or is MSpace's by its name.
-        ("a.js", f"apiKey = 'k3y0fSixteenChar';\nu = '{BASE}/login/username=U/password=' + qs.escape(apiKey);\n",
+        ("a.js", f"apiKey = 'k3y0fSixteenChar';\nu = '{BASE}/login/username=U/password=' + qs.escape(apiKey);\n"
+                 "v = 'https://api.mspace.co.ke/smsapi/v2/balance';\n",
          [(1, "MSP003", "error", ""), (2, "MSP001", "error", "login")]),
         ("a.js", f"password = 'Simba-77';\nu = '{BASE}/balance/username=U/password=';\n",
          [(2, "MSP001", "error", "balance")]),
@@ -532,6 +533,11 @@ def test_a_text_that_is_written_unencoded(character: str) -> None:
 def test_a_url_that_is_encoded_as_a_whole(base: str) -> None:
     (wrong,) = found(f"encodeURI('{base}/sendtext{SIGNED}/message=' + m);\n", "a.js", "MSP005")
     assert wrong.wrong.startswith("message: encoded by a function for whole URLs")
+
+
+def test_what_is_encoded_as_a_whole_later_is_another_url() -> None:
+    (wrong,) = found(f"u = '{BASE}/sendtext{SIGNED}/message=' + m; v = encodeURI(w);\n", "a.js", "MSP005")
+    assert wrong.wrong == "message: joined without encoding"
 
 
 def test_a_plus_in_place_of_a_space_is_told_with_what_encodes_in_that_language() -> None:

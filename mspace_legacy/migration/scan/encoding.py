@@ -50,8 +50,10 @@ _NO_SPACE = re.compile(r"\s*[\w.]+\(\s*(?:\"[\w.~-]*\"|'[\w.~-]*')\s*\)\s*")
 """A text that any encoder leaves as it is."""
 _CALLED = re.compile(r"(\w{1,60})\s*\(")
 _DEPTH = 3
+_OPENING = "( \t\n\"'`$@f/"
+"""What may stand between the function's name and the URL."""
 _LONGEST_NAME = 60
-"""Characters, with what may stand between the function's name and the URL."""
+"""Characters, with what stands behind the name."""
 
 
 def judge(
@@ -68,7 +70,7 @@ def judge(
 def encoded_whole(text: str, at: int) -> bool:
     """Whether the URL that begins at `at` is an argument of a function for whole URLs."""
     names = list(_WHOLE.finditer(text, max(at - _LONGEST_NAME, 0), at))
-    return bool(names) and not text[names[-1].end() : at].strip("( \t\n\"'`$@f/")
+    return bool(names) and not text[names[-1].end() : at].strip(_OPENING)
 
 
 def _judge(
