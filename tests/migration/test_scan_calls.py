@@ -191,7 +191,43 @@ SENT = "u + '/sendtext/username=' + a + '/password=' + b"
         ("a.php", "<?php $this->x = '/login'; $this->x = $this->x . '/username=' . $a;", [":login username=[$a]"]),
         ("a.js", "this.x = '/login';\nthis.x = this.x.concat('/username=' + a);", [":login username=[a]"]),
         ("a.php", "<?php $x = array(); $x[] = '/login'; $x[] = 'username=' . $a;", [":login username=[$a]"]),
+        ("a.php", "<?php $this->c['url'] = '/login'; $this->c['url'] .= '/username=' . $a;",
+         [":login username=[$a]"]),
+        ("a.php", "<?php $x['sendtext'] = '/balance/username=' . $a;", [":balance username=[$a]"]),
+        ("a.js", "x = '/login/username=';\nx += a;", [":login username=[a]"]),
+        ("a.js", "x = '/login/username=';\nx += 'U';\nx += '/password=' + b;", [":login username=U password=[b]"]),
+        ("a.js", "y;\n" * 50 + "x = '/login';\nx += '/username=' + a;", [":login username=[a]"]),
+        ("a.pl", "my $x = $u . '/login/username=' . $a . '/password=' . $b;",
+         ["$u:login username=[$a] password=[$b]"]),
+        # Brackets, commas and texts that are no part of the URL.
+        ("a.js", "x = ['/login/username=', f(a, g(b, c), d), '/password=P'].join('');",
+         [":login username=[f(a, g(b, c), d)] password=P"]),
+        ("a.js", "get(u + '/login/username=' + f(a, g(b)) + c, d);", ["u:login username=[f(a, g(b)) + c]"]),
+        ("a.java", 's.append("/login/username=").append((a) + b);', [":login username=[(a) + b]"]),
+        ("a.js", "x = '/login/username=' + '' + '/password=' + b;", [":login username= password=[b]"]),
+        ("a.js", "x = f('/login/username=%s/password=%s', '(', b);", [":login username=['('] password=[b]"]),
+        ("a.py", "x = '/subacctopup/noofsms=%s ' % a", [":subacctopup noofsms=[a]"]),
+        ("a.js", "x = `/login/username=${a}${b}/password=p`;", [":login username=[a][b] password=p"]),
+        # Fewer arguments than are asked for, and those of something else.
+        ("a.py", "x = '/login/username=%s/password=%s' % a", [":login username=[a] password=<>"]),
+        ("a.js", "f(g('/login/username=%s'), b);", [":login username=<>"]),
+        ("a.py", "x = ('/login/username={}/'\n 'password={}').format(a, b)", [":login username=[a] password=[b]"]),
+        ("a.py", "get(f(a), url='/login/username=%s')\ny = url % b", [":login username=<>"]),
+        ("a.js", "F = '/login/username=%s/password=%s';\nF.trim(a, b);", [":login username=<> password=<>"]),
+        ("a.js", "F = '/login/username=%s';\nvar F, a;", [":login username=<>"]),
+        ("a.py", "F = '/login/username=%s'\nx = F % a", [":login username=[a]"]),
+        # A format's first argument is the address, however it is numbered or named.
+        *(("a.py", f"x = '{lead}login/username=U'{arguments}", ["u:login username=U"])
+          for lead, arguments in (("%s/", " % u"), ("%s", " % u"), ("{}/", ".format(u)"), ("{0}/", ".format(u)"),
+                                  ("{0}", ".format(u)"), ("%(b)s/", " % {'b': u}"), ("{b}/", ".format(b=u)"))),
+        ("a.java", 'x = String.format("%1$s/login/username=%2$s", u, a);', ["u:login username=[a]"]),
+        ("a.js", "x = '/sendtext/username=U/message=please login/now/senderid=S';",
+         [":sendtext username=U message=please login/now senderid=S"]),
         # Two URLs side by side, each with what stands before it.
+        ("a.js", "f('/login/username=' + a, b + c + '/balance/username=' + d);",
+         [":login username=[a]", "b + c:balance username=[d]"]),
+        ("a.js", "f('/login/username=U', b + '/balance/username=V');",
+         [":login username=U", "b:balance username=V"]),
         ("a.js", "f('/login/username=' + a, b + '/balance/username=' + c);",
          [":login username=[a]", "b:balance username=[c]"]),
         ("a.rb", "f(:a => '/login/username=' + u, :b => '/balance/username=' + v)",
@@ -228,6 +264,11 @@ def test_what_goes_to_each_key(name: str, text: str, expected: list[str]) -> Non
         ("u + '/x?username=U&password=P'", {"query": True, "keys": ["username", "password"]}),
         ("u + '/username=U/password=P'", {"query": False}),
         ("u + op + '/username=U'", {"query": False}),
+        (f"'{BASE}/apikey=' + k", {"operation_value": False}),
+        ("'/login/' + a", {"operation_value": False}),
+        ("'/username=U/password=' + p + '/senderid=S'", {"operation_value": False}),
+        ("`${u}${op}/username=U`", {"operation_value": True}),
+        ("f('mspaceservice', 'wr/', 'sms', 'balance')", {"base": True}),
         ("f.path('/login/').path('username=' + a)", {"encodes": True}),
         ("UriComponentsBuilder.from('/login/username=' + a)", {"encodes": True}),
         ("x('/login/username=' + a)", {"encodes": False}),
@@ -246,6 +287,22 @@ def test_a_url_stands_where_it_begins() -> None:
     assert (joined.statement, alone.statement) == (1, 2)
     # A value where it begins: in the text, or at what joins it on.
     assert [text[value.at :].partition("/")[0].partition(";")[0] for value in joined.values] == ["U", "+ a"]
+
+
+def test_each_address_is_a_url_of_its_own() -> None:
+    both = "x = ['http://a/mspaceservice/wr/sms', 'http://b/mspaceservice/wr/sms'];"
+    assert [call.host for call in calls(both, "a.js")] == ["a", "b"]
+
+
+def test_a_value_stands_where_it_is_joined_on() -> None:
+    text = "f('/login/username=' + a, b + '/balance/username=V');"
+    first, _ = calls(text, "a.js")
+    assert text[first.values[0].at :].startswith("+ a")
+
+
+def test_nothing_stands_beside_a_placeholder() -> None:
+    (call,) = calls("x = '/login/username=%s/password={}';", "a.js")
+    assert [value.parts for value in call.values] == [(("", None),), (("", None),)]
 
 
 def test_a_value_is_a_text_or_expressions_or_names() -> None:

@@ -285,6 +285,9 @@ def test_an_operation_is_told_by_its_keys(keys: str, operation: str) -> None:
          [(1, "MSP001", "error", "login"), (1, "MSP005", "warning", "login"), (1, "MSP003", "error", "")]),
         ("a.js", f"u = '{BASE}/balance/username=U^/password=P#1';\n",
          [(1, "MSP001", "error", "balance"), (1, "MSP003", "error", "")]),
+        # The charset that an encoder is given is no password.
+        ("a.java", f'u = "{BASE}/login/username=U/password=" + URLEncoder.encode(System.getenv("P"), "UTF-8");\n',
+         [(1, "MSP001", "error", "login"), (1, "MSP006", "warning", "login")]),
         ("a.properties", "apikey=http://api.mspace.co.ke/mspaceservice/wr/sms\n",
          [(1, "MSP004", "warning", ""), (1, "MSP007", "warning", "")]),
         ("a.properties", "apikey=https://api.mspace.co.ke/smsapi/v2\n", []),
@@ -450,6 +453,9 @@ def test_a_call_of_the_jar(method: str, operation: str, arguments: str) -> None:
         ("a.py", "import MSpaceClient as m\nc = d = m.MSpaceClient(u)\nc.close()\nd.close()\nu.close()\n", [3, 4]),
         ("A.java", "MSpaceClient c = f(), d;\nx = 1; // mspace\nc.close();\nx.close();\nf.close();\n", [3]),
         ("a.py", "c: MSpaceClient\nx = c\nc.close()\n", [3]),
+        ("a.kt", "val c = MSpaceClient(u)\nc.getBalance(a)\nc.close()\n", [3]),
+        ("A.java", "login_TEXT(u, p); // mspace\nclose();\n", [1]),
+        ("A.java", "c = login_TEXT(u, p); // mspace\nc.close();\n", [1]),
         # Definitions, and what is only named.
         ("a.py", "def login_TEXT(u, p):\n    return print(x.login_TEXT(u, p))\n", [2]),
         ("A.java", "import mspace.X;\nlogin_TEXT = 1;\nwhile (x) login_TEXT(u, p);\n", [3]),

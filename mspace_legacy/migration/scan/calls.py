@@ -58,6 +58,7 @@ _FORMAT = re.compile(
     r"%(?:(?P<number>\d+)\$)?(?:s|[dviq@](?![0-9A-Fa-f]?\w))|%\((?P<key>\w+)\)s|\{(?P<index>\d*)(?:[:,][^{}]{0,40})?\}"
     r"|\{\{?\s?(?P<name>[A-Za-z_][\w.]{0,60})\s?\}?\}"
 )
+_FORMAT_BEFORE = re.compile(rf"(?:{_FORMAT.pattern})/*$")
 _OTHER_PATH = re.compile(r"(?i)/(?![\w.-]*(?:sms|mspace))[a-z][\w.-]*/$")
 _VENDOR_HOST = re.compile(r"(?:^|[.@])mspace\.co\.\w+(?::\d+)?$", re.IGNORECASE)
 _LOOPBACK = re.compile(r"^(?:localhost|127\.|\[?::1|0\.0\.0\.0|10\.0\.2\.2)", re.IGNORECASE)
@@ -283,7 +284,7 @@ def _assigning(tokens: list[Token], place: int, number: int, scope: tuple[int, .
         rest = right[own + 2 :]
         if _word(right, own + 1) == "." and _word(rest, 0) in _ADDING:
             return Assignment(name, tuple(rest[2:]), True, number, scope, _word(rest, 0) in _LISTING)
-        return Assignment(name, tuple(rest), True, number, scope, listed)
+        return Assignment(name, tuple(rest), True, number, scope)
     return Assignment(name, tuple(right), extends or listed, number, scope, listed)
 
 
@@ -295,7 +296,7 @@ def _assigned_name(left: list[Token]) -> str | None:
     if left[-1].content == "]" and left[-2].kind == "text":
         # $config['url']
         return left[-2].content
-    if _TYPE_IN_SQL.fullmatch(names[-1] if names else "") and len(names) > 1:
+    if len(names) > 1 and _TYPE_IN_SQL.fullmatch(names[-1]):
         return names[-2]
     return names[-1] if names else None
 
@@ -669,7 +670,7 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
         kind = mark.lastgroup
         before = text[max(mark.start() - _BEFORE, 0) : mark.start()]
         is_asked = call is not None and bool(call.operation or keyed)
-        if kind == "operation" and is_asked and before[-1:] not in ("", _SLASH, _HOLE):
+        if kind == "operation" and is_asked and before[-1:] not in (_SLASH, _HOLE):
             # It stands in a value.
             continue
         if (
@@ -679,7 +680,7 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
             or (kind in ("base", "v2") and (is_asked or call.base or call.v2))
         ):
             position = mark.start() - 1
-            while text[max(position, 0) : position + 1] == _SLASH:
+            while text[position : position + 1] == _SLASH:
                 position -= 1
             if call is not None:
                 yield finished(call, position if position in rendering.expressions else mark.start())
@@ -688,7 +689,8 @@ def _read_marks(text: str, rendering: _Rendering, arguments: list[str] | None) -
                 call.before, call.at = rendering.expressions[position], rendering.place(position)
             else:
                 # "%s/sendtext/...": the address is the format's first argument.
-                call.before = next(filter(None, (placeholders.get(mark.start() - back) for back in (2, 3, 4))), "")
+                lead = _FORMAT_BEFORE.search(before)
+                call.before = (lead and placeholders.get(mark.start() - len(before) + lead.start())) or ""
         start = mark.end()
         if kind == "host":
             call.scheme, call.host = mark["scheme"].lower(), mark["host"]
@@ -862,7 +864,7 @@ def _arguments_at(source: Source, tokens: Sequence[Token], place: int) -> tuple[
             places.append(tokens[start].start)
             start = place + 1
         place += 1
-    if place > start and start < len(tokens):
+    if place > start:
         expressions.append(source.text[tokens[start].start : tokens[place - 1].end].strip())
         places.append(tokens[start].start)
     return tuple(expressions), tuple(places)
@@ -878,6 +880,4 @@ def names_in(expression: str) -> list[str]:
     found = []
     for path in re.finditer(r"[\w$@]+(?:(?:->|\.|::|\?\.|\?->)\$?\w+)*(?!\w*\s*\()", expression):
         found.append(re.split(r"->|\.|::", path.group())[-1].lstrip("$@?"))
-    for key in re.finditer(r"[\"']([\w.-]{1,80})[\"']", expression):
-        found.append(re.split(r"[./]", key.group(1))[-1])
     return [name for name in dict.fromkeys(found) if name and not name.isdigit()]

@@ -59,7 +59,10 @@ _LONGEST_PRINT = 200
 """Characters before a URL that is printed, so that a line of any length is looked at in no time."""
 _UNENCODED = re.compile(r"[\s#?\"<>\\^`|]")
 """What can't stand in a path as it is."""
-_DEFAULT = re.compile(r"(?:\|\||\?\?|\?:|\bor\b|,)\s*[\"']([^\"'\\]{4,200})[\"']\s*\)?\s*$")
+_DEFAULT = re.compile(
+    r"(?:\|\||\?\?|\?:|\bor\b|,)\s*[\"'](?!(?i:utf|iso|us-ascii|windows)[-\d]*[\"'])([^\"'\\]{4,200})[\"']\s*\)?\s*$"
+)
+"""What is taken where nothing is configured; the charset that an encoder is given is none."""
 _LOOKED_UP = re.compile(r"(?i)env|getproperty|config")
 
 _METHODS = {
