@@ -58,6 +58,7 @@ _FORMAT = re.compile(
     r"%(?:(?P<number>\d+)\$)?(?:s|[dviq@](?![0-9A-Fa-f]?\w))|%\((?P<key>\w+)\)s|\{(?P<index>\d*)(?:[:,][^{}]{0,40})?\}"
     r"|\{\{?\s?(?P<name>[A-Za-z_][\w.]{0,60})\s?\}?\}"
 )
+_PUT_IN = re.compile(rf"{_HOLE}|{_FORMAT.pattern}")
 _FORMAT_BEFORE = re.compile(rf"(?:{_FORMAT.pattern})/*$")
 _OTHER_PATH = re.compile(r"(?i)/(?![\w.-]*(?:sms|mspace))[a-z][\w.-]*/$")
 _VENDOR_HOST = re.compile(r"(?:^|[.@])mspace\.co\.\w+(?::\d+)?$", re.IGNORECASE)
@@ -589,8 +590,6 @@ def _end_of_expression(tokens: Sequence[Token], place: int) -> int:
 
 _ENDS = frozenset((",", "?", ":", *_CLOSES))
 _FORMATTING = frozenset(("format", "formatted", "Format"))
-
-
 _LIST = re.compile(r"(?s)(?:new\s+\w*\s*\[\s*\]\s*|arrayOf|Array|listOf)?\s*[\[({](.*)[\])}]")
 _BEFORE_A_FORMAT = frozenset(("(", ",", "::", ".", "->"))
 
@@ -717,20 +716,21 @@ _IN_A_QUERY = frozenset("?&;")
 
 
 def _placeholders(text: str, arguments: list[str] | None) -> dict[int, str | None]:
+    """What goes to the placeholders of a format, by where each stands; None where that can't be told."""
+    given = arguments or []
+    named = dict(filter(None, map(_keyword, given)))
     found: dict[int, str | None] = {}
-    named = dict(filter(None, map(_keyword, arguments or ())))
     count = 0
     for match in _FORMAT.finditer(text):
-        place: int | None = None
+        place = len(given)
         if match["number"]:
             place = int(match["number"]) - 1
         elif match["index"]:
             place = int(match["index"])
-        elif match.group() == "{}" or (match.group().startswith("%") and "(" not in match.group()):
+        elif match.group() == "{}" or (match.group().startswith("%") and not match["key"]):
             place, count = count, count + 1
-        known = arguments is not None and place is not None and place < len(arguments)
         by_name = named.get(match["name"] or match["key"])
-        found[match.start()] = arguments[place] if known and arguments and place is not None else by_name
+        found[match.start()] = next(iter(given[place : place + 1]), by_name)
     return found
 
 
@@ -745,7 +745,7 @@ def _parts(
 ) -> tuple[tuple[str, str | None], ...]:
     parts: list[tuple[str, str | None]] = []
     done = 0
-    for match in re.finditer(rf"{_HOLE}|{_FORMAT.pattern}", value):
+    for match in _PUT_IN.finditer(value):
         position = begin + match.start()
         expression = rendering.expressions.get(position) if match.group() == _HOLE else placeholders.get(position)
         parts += [(value[done : match.start()], ""), (match["name"] or match["key"] or "", expression)]
