@@ -193,6 +193,12 @@ SENT = "u + '/sendtext/username=' + a + '/password=' + b"
         ("a.php", "<?php $x = array(); $x[] = '/login'; $x[] = 'username=' . $a;", [":login username=[$a]"]),
         ("a.php", "<?php $this->c['url'] = '/login'; $this->c['url'] .= '/username=' . $a;",
          [":login username=[$a]"]),
+        ("a.php", "<?php $this->c['a'] = '/login'; $this->c['b'] .= '/username=' . $a;",
+         [":login", ": username=[$a]"]),
+        ("a.php", "<?php $x = $u . '/login/username=' . $this->a . '/password=P';",
+         ["$u:login username=[$this->a] password=P"]),
+        ("a.js", "f('/login/senderid=S' + 'http://h/balance/username=V');",
+         [":login senderid=S", ":balance username=V"]),
         ("a.php", "<?php $x['sendtext'] = '/balance/username=' . $a;", [":balance username=[$a]"]),
         ("a.js", "x = '/login/username=';\nx += a;", [":login username=[a]"]),
         ("a.js", "x = '/login/username=';\nx += 'U';\nx += '/password=' + b;", [":login username=U password=[b]"]),
@@ -221,6 +227,7 @@ SENT = "u + '/sendtext/username=' + a + '/password=' + b"
           for lead, arguments in (("%s/", " % u"), ("%s", " % u"), ("{}/", ".format(u)"), ("{0}/", ".format(u)"),
                                   ("{0}", ".format(u)"), ("%(b)s/", " % {'b': u}"), ("{b}/", ".format(b=u)"))),
         ("a.java", 'x = String.format("%1$s/login/username=%2$s", u, a);', ["u:login username=[a]"]),
+        ("a.py", "x = 'GET %s/login/username=%s' % (u, a)", ["u:login username=[a]"]),
         ("a.js", "x = '/sendtext/username=U/message=please login/now/senderid=S';",
          [":sendtext username=U message=please login/now senderid=S"]),
         # Two URLs side by side, each with what stands before it.
@@ -301,8 +308,8 @@ def test_a_value_stands_where_it_is_joined_on() -> None:
 
 
 def test_nothing_stands_beside_a_placeholder() -> None:
-    (call,) = calls("x = '/login/username=%s/password={}';", "a.js")
-    assert [value.parts for value in call.values] == [(("", None),), (("", None),)]
+    (call,) = calls("x = '/login/username=%s/password={}/noofsms=%s ';", "a.js")
+    assert [value.parts for value in call.values] == [(("", None),)] * 3
 
 
 def test_a_value_is_a_text_or_expressions_or_names() -> None:

@@ -492,15 +492,6 @@ def _add_pieces(token: Token, rendering: _Rendering) -> None:
 
 def _add_between(source: Source, tokens: Sequence[Token], left: int, right: int, rendering: _Rendering) -> None:
     gap = source.text[tokens[left].end : tokens[right].start]
-    start = _operand_before(tokens, right, left)
-    # "/username=".concat(user, "/password="), as compilers write a template.
-    is_chained = (_word(tokens, start - 3), _word(tokens, start - 2)) == (".", "concat")
-    if left + 1 < start < right and not is_chained:
-        # Not joined to the text on the left: the end of one value, and what stands before another URL.
-        _add_words(source, tokens[left + 1 : start], rendering)
-        rendering.join(_BLANK)
-        gap = source.text[tokens[start].start : tokens[right].start]
-        left = start - 1
     for first, behind in between_commas(tokens, left + 1, right):
         words = tokens[first:behind]
         # `port: 80` and `'path' => "..."`: what has a label of its own is not joined on.
@@ -546,8 +537,8 @@ _JOINING = re.compile(r"(?i)join|concat|combine|resolve|sprintf")
 _STOPS = frozenset((",", "=", "=>", ":", "?", ":=", "(", "[", "{", "+=", ".=", "??", "return", "->"))
 
 
-def _operand_before(tokens: Sequence[Token], place: int, left: int = -1) -> int:
-    """Where the expression begins, behind `left`, that is joined on in front of a text; `place` itself for none."""
+def _operand_before(tokens: Sequence[Token], place: int) -> int:
+    """Where the expression begins that is joined on in front of a text; `place` itself where none is."""
     if place and tokens[place - 1].kind == "text":
         return place - 1
     joiner = _word(tokens, place - 1)
@@ -555,7 +546,7 @@ def _operand_before(tokens: Sequence[Token], place: int, left: int = -1) -> int:
     if joiner not in _JOINS and not (joiner == "," and _JOINING.search(_word(tokens, place - 4))):
         return place
     depth, start = 0, place
-    for index in range(place - 2, max(left, place - _LONGEST_CALL), -1):
+    for index in range(place - 2, max(-1, place - _LONGEST_CALL), -1):
         token = tokens[index]
         word = "" if token.kind == "text" else token.content
         if word in _CLOSES:
