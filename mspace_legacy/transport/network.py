@@ -286,6 +286,7 @@ class Network:
         url = request.url
         slash = url.index("/", 8)
         origin = url[:slash]
+        outer = vars(_progress).copy()
         _progress.unsent = True
         _progress.alone = not request.repeatable
         _progress.room = _MOST_HEADERS + _MOST_CODED * self._max_reply
@@ -301,6 +302,10 @@ class Network:
         except BaseException as error:  # an interruption too: its frames, and those of its context, show the path
             error.__cause__ = error.__context__ = None
             return error.with_traceback(None)
+        finally:
+            # A handler of logs or of a signal may have called from within a call: how far that came is another thing.
+            vars(_progress).clear()
+            vars(_progress).update(outer)
 
     def _exchange(self, pool: HTTPConnectionPool, target: str, request: Request) -> Response:
         raw = pool.urlopen(

@@ -21,7 +21,7 @@ import trustme
 
 from mspace_legacy import OutcomeUnknown, Secret, errors
 from mspace_legacy.models import Balance, SendText
-from mspace_legacy.transport import Network, Transport
+from mspace_legacy.transport import Network, Retry, Transport
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response
 from tests.servers import Answer, ScriptedServer, close, raw, reply, reset
@@ -564,4 +564,27 @@ def test_a_closed_network_answers_no_more(scripted: ScriptedServer) -> None:
     network.close()
     with pytest.raises(errors.ClosedError):
         network.handle(read(scripted.url))
+    assert len(scripted.requests) == 1
+
+
+def test_a_call_within_a_call_says_nothing_of_the_one_around(scripted: ScriptedServer, refusing_port: int) -> None:
+    # A header line that is none has urllib3 warn in the middle of the reply; whoever hears of it calls somebody else.
+    scripted.script = [raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\nthis is no header\r\n\r\n[")]
+    network, alerts = Network(timeout=2), []
+
+    class Alert(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            with pytest.raises(errors.NotSent) as caught:
+                network.handle(read(f"http://127.0.0.1:{refusing_port}"))
+            alerts.append(caught.value)
+
+    handler = Alert(logging.WARNING)
+    logging.getLogger("urllib3").addHandler(handler)
+    try:
+        with pytest.raises(OutcomeUnknown):
+            Retry(network).handle(send(scripted.url))
+    finally:
+        logging.getLogger("urllib3").removeHandler(handler)
+        network.close()
+    assert alerts
     assert len(scripted.requests) == 1
