@@ -318,6 +318,7 @@ def test_what_is_a_call_of_the_legacy_api_and_what_is_none(
         ("u = 'http://api.mspace.co.ke/';\n", [1]),
         ("var baseUrl = 'http://www.mspace.co.ke';\n", [1]),
         ("baseUrl = 'http://www.mspace.co.ke';\n", [1]),
+        ("setBaseUrl('http://www.mspace.co.ke');\n", [1]),
         ("var title = 'http://www.mspace.co.ke';\n", []),
         ("var baseUrl = 'http://www.mspace.co.ke/about';\n", []),
         ("u = 'https://api.mspace.co.ke';\n", []),
