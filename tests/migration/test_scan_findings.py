@@ -242,6 +242,13 @@ def test_an_operation_is_told_by_its_keys(keys: str, operation: str) -> None:
         ("a.php", f"<?php $XML_URL = 'https://bank.example/api';\n$u = $XML_URL . '/sendtext{SIGNED}';\n", []),
         ("a.js", f"var w = '{SIGNED}/';\nu = 'https://bank.example/login/' + w;\nv = base + '/subusers/' + w;\n",
          [(3, "MSP001", "error", "subusers")]),
+        # So it is as a parameter's default, which is no assignment; and so is ours.
+        ("a.php", "<?php function f($XML_URL = 'https://bank.example/api') {\n"
+                  f"return $XML_URL . '/sendtext{SIGNED}'; }}\n", []),
+        ("a.sql", "CREATE PROCEDURE p (@base VARCHAR(90) = 'https://bank.example/api')\n"
+                  f"AS SELECT @base + '/sendtext{SIGNED}';\n", []),
+        ("a.php", f"<?php function f($base = '{BASE}') {{ return $base . '/balance/' . $rest; }}\n",
+         [(1, "MSP007", "warning", ""), (1, "MSP001", "error", "balance")]),
         # An address with an operation that others go on with, by its name or in a list.
         ("a.js", f"var at = '{BASE}/sendtext';\nget(['{SIGNED}']);\n",
          [(1, "MSP007", "warning", ""), (2, "MSP001", "error", "")]),
@@ -311,6 +318,7 @@ def test_what_is_a_call_of_the_legacy_api_and_what_is_none(
         ("u = 'http://api.mspace.co.ke/';\n", [1]),
         ("var baseUrl = 'http://www.mspace.co.ke';\n", [1]),
         ("baseUrl = 'http://www.mspace.co.ke';\n", [1]),
+        ("setBaseUrl('http://www.mspace.co.ke');\n", [1]),
         ("var title = 'http://www.mspace.co.ke';\n", []),
         ("var baseUrl = 'http://www.mspace.co.ke/about';\n", []),
         ("u = 'https://api.mspace.co.ke';\n", []),
@@ -340,6 +348,19 @@ def test_what_is_asked_over_http(text: str, lines: list[int]) -> None:
         assert finding.wrong == "asked over http: whoever is on the way reads the password and the message"
         assert finding.remedy == "https://api.mspace.co.ke/smsapi/v2 is there: move to v2"
         assert finding.url.startswith("http://")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [
+        ("a.xml", "<sms>\n<url>http://www.mspace.co.ke</url>\n<title>http://www.mspace.co.ke</title>\n</sms>\n", [2]),
+        ("a.xml", '<add key="SmsUrl" value="http://www.mspace.co.ke/"/>\n', [1]),
+        ("a.cs", 'baseUrl = ConfigurationManager.AppSettings["what is set"] ?? "http://www.mspace.co.ke";\n', [1]),
+        ("a.py", "URL = (\n    # what the manual of the vendor says\n    'http://www.mspace.co.ke'\n)\n", [3]),
+    ],
+)  # fmt: skip
+def test_an_address_is_told_by_its_name_wherever_that_stands(name: str, text: str, lines: list[int]) -> None:
+    assert [finding.line for finding in found(text, name, "MSP004")] == lines
 
 
 @pytest.mark.parametrize(
@@ -381,6 +402,7 @@ def test_a_key_in_the_url_of_v2(name: str, remedy: str) -> None:
     ("text", "rules"),
     [
         ("m = 'smsapi/v2'; u = base + '/apikey=' + k + '/username=' + u;\n", ["MSP008"]),
+        ("m = 'https://sms.example/smsapi'; u = base + '/apikey=' + k + '/username=' + u;\n", ["MSP008"]),
         ("// mspace.co.ke\nu = base + '/apikey=' + k + '/username=' + u;\n", ["MSP008"]),
         ("u = base + '/apikey=' + k + '/username=' + u;\n", []),
         ("// mspace.co.ke\nu = base + '/apikey=' + k;\n", []),

@@ -133,7 +133,7 @@ class _Inspection:
         self.entries: list[Entry] = entries(self.source)
         self.named_entries: dict[str, list[Entry]] = {}
         for entry in self.entries:
-            self.named_entries.setdefault(entry.name, []).append(entry)
+            self.named_entries.setdefault(entry.name.lstrip("$@"), []).append(entry)
         self.secret_places: set[int] = set()
         self.goes_on: set[str] = set()
         self.done: set[Finding] = set()
@@ -176,7 +176,7 @@ class _Inspection:
         for call in calls:
             self._plain_http(call)
             if call.v2 or (call.keys[:1] == ["apikey"] and not call.query):
-                self._v2(call)
+                self._v2(call, v2_file)
                 continue
             if self._is_legacy(call, legacy_file, v2_file) or self._takes_in(call, signed):
                 real.append(call)
@@ -414,14 +414,16 @@ class _Inspection:
             return False
         begin = self.source.statements[call.statement].tokens[0].start
         before = self.text[max(begin, call.scheme_at - _NAMED_BY) : call.scheme_at]
-        return host.startswith("api.") or bool(_ADDRESS_NAME.search(before))
+        # In XML, and behind a call, the name stands further off than that.
+        named = (before, self.made.name_at(call.statement))
+        return host.startswith("api.") or any(map(_ADDRESS_NAME.search, named))
 
-    def _v2(self, call: UrlCall) -> None:
+    def _v2(self, call: UrlCall, v2_file: bool) -> None:
         keyed = [value for value in call.values if value.key == "apikey"]
         if not keyed or call.query or call.of_somebody_else:
             return
         others = set(call.keys) - {"apikey"}
-        if not (call.v2 or (self.evidence and others)):
+        if not (call.v2 or ((v2_file or self.evidence) and others)):
             return
         operation = call.operation or self._operation_before(call)
         self._report(
