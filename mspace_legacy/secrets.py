@@ -179,6 +179,10 @@ def _spelt(character: str) -> str:
     }
     if code < 256:
         ways.add(rf"\\x{code:02x}")
+    if code > 127:
+        # What stands for it where its bytes were read in another charset. Just one: of several, a text of nothing
+        # else could be taken apart in any number of ways.
+        ways.add("\ufffd")
     if character == " ":
         ways.add(r"\+")
     if character in "\"'\\/":

@@ -265,3 +265,10 @@ def test_a_secret_in_utf_16_that_was_read_as_something_else_is_masked(codec: str
     read = f'{{"error": "no key {CANARY} here"}}'.encode(codec).decode("utf-8", "replace")
     assert CANARY in read.replace("\0", "")
     assert CANARY not in redact(read, [Secret(CANARY)]).replace("\0", "")
+
+
+@pytest.mark.parametrize("codec", ["iso-8859-1", "cp1252"])
+def test_a_secret_in_eight_bits_that_was_read_as_utf_8_is_masked(codec: str) -> None:
+    password = Secret("Zürich-geheim-pässword")
+    text = f"no user with {password.reveal()} here".encode(codec).decode("utf-8", "replace")
+    assert redact(text, (password,)) == "no user with *** here"
