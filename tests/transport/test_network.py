@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import trustme
+import urllib3
 
 from mspace_legacy import OutcomeUnknown, Secret, errors
 from mspace_legacy.models import Balance, SendText
@@ -587,4 +588,53 @@ def test_a_call_within_a_call_says_nothing_of_the_one_around(scripted: ScriptedS
         logging.getLogger("urllib3").removeHandler(handler)
         network.close()
     assert alerts
+    assert len(scripted.requests) == 1
+
+
+def test_a_call_within_a_send_leaves_it_a_connection_of_its_own(scripted: ScriptedServer, refusing_port: int) -> None:
+    is_sent = threading.Event()
+
+    def held(connection: socket.socket) -> bool:
+        return is_sent.wait(10) and reply(b"10")(connection)
+
+    odd = reply(b"[]", headers="Content-Length: 2\r\nthis is no header\r\n")
+    scripted.script = [held, odd, reply(b"50")]
+    network = Network(timeout=10)
+
+    class Alert(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            with pytest.raises(errors.NotSent):
+                network.handle(read(f"http://127.0.0.1:{refusing_port}"))
+
+    handler = Alert(logging.WARNING)
+    logging.getLogger("urllib3").addHandler(handler)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            # While another read is under way, there is room in the pool for one that is given back.
+            under_way = threads.submit(network.handle, read(scripted.url))
+            while not scripted.requests:
+                time.sleep(0.001)
+            network.handle(send(scripted.url))
+            assert network.handle(read(scripted.url)).body == b"50"
+            is_sent.set()
+            assert under_way.result().body == b"10"
+    finally:
+        logging.getLogger("urllib3").removeHandler(handler)
+        network.close()
+    assert scripted.connections == 3
+
+
+def test_a_connection_that_is_not_ours_counts_as_one_that_may_have_sent(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As vcrpy and its like put theirs in urllib3's place, which tell nobody how far they came.
+    class Other(urllib3.connection.HTTPConnection):
+        pass
+
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "ConnectionCls", Other)
+    scripted.script = [close]
+    network = Network(timeout=2)
+    with pytest.raises(OutcomeUnknown):
+        Retry(network).handle(send(scripted.url))
+    network.close()
     assert len(scripted.requests) == 1
