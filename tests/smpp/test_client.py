@@ -1364,7 +1364,7 @@ def test_a_receiver_binds_again_when_the_service_unbinds() -> None:
         eventually(peer.answers)
         peer.send(Unbind(sequence_number=9))
         eventually(lambda: len(smsc.peers) == 2 and smsc.peers[1].received)
-        assert UnbindResp(sequence_number=9) in peer.received
+        eventually(lambda: UnbindResp(sequence_number=9) in peer.received)
         smsc.peers[1].deliver(b"two")
         eventually(smsc.peers[1].answers)
         assert [message.text for message in inbox.came] == ["one", "two"]
