@@ -58,6 +58,9 @@ def test_gitignore_as_git_reads_it(tmp_path: Path) -> None:
         (b"sub/\n!sub/b.py\n", ["a.py", "\udcff.py"]),
         # A name is octets, whatever they spell.
         (b"\xff.py\n", ["a.py", "sub/b.py"]),
+        # Sets of which Python's `re` warns, or which it refuses.
+        (b"[[a].py\n", ["sub/b.py", "\udcff.py"]),
+        (b"[z-a].py\na.py\n", ["sub/b.py", "\udcff.py"]),
         # As some editors on Windows begin a file.
         (b"\xef\xbb\xbfa.py\n", ["\udcff.py", "sub/b.py"]),
     ],

@@ -6,6 +6,7 @@ import codecs
 import os
 import re
 import stat
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -128,17 +129,20 @@ def _ignore_of(directory: str) -> list[_Ignore]:
             lines = file.read(_LARGEST_IGNORE).splitlines()
     except OSError:
         return []
-    return [_Ignore(directory, GitIgnoreSpec.from_lines(filter(_can_be_read, lines)))]
+    with warnings.catch_warnings():
+        # Of a set such as [[a], whose meaning may change for `re`. It is somebody else's file.
+        warnings.simplefilter("ignore", FutureWarning)
+        return [_Ignore(directory, GitIgnoreSpec.from_lines(filter(_can_be_read, lines)))]
 
 
 _LARGEST_IGNORE = 1 << 20
 
 
 def _can_be_read(pattern: str) -> bool:
-    """Git passes over a pattern that means nothing, and so do we."""
+    """Git passes over a pattern that means nothing, and so do we: pathspec, or the `re` below it, may not take one."""
     try:
         GitIgnoreSpec.from_lines([pattern])
-    except ValueError:
+    except (ValueError, re.error):
         return False
     return True
 
