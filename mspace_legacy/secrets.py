@@ -21,7 +21,7 @@ _SHORTEST_KNOWN = 4
 """A known secret shorter than this is masked where it stands by its key only: masking every `a` of a text
 would hide nothing and spoil the text."""
 
-_LONGEST_SPELT = 500
+_LONGEST_SPELT = 128
 """Characters. Of a longer one only the usual spellings are masked: a pattern for each of its characters would take
 minutes to make, and whoever sends a request chooses how long its password is."""
 
@@ -129,9 +129,9 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
     """
     known = {secret.reveal() for secret in secrets}
     for value in sorted(known, key=len, reverse=True):
-        if len(value) >= _SHORTEST_KNOWN and "\0" in text:
-            # UTF-16 that was taken for an encoding of one byte each.
-            text = text.replace("\0".join(value), MASK)
+        if len(value) >= _SHORTEST_KNOWN and ("\0" in text or not value.isascii()):
+            for misread in _misread(value):
+                text = text.replace(misread, MASK)
         if len(value) > _LONGEST_SPELT:
             for spelling in spellings(value):
                 text = text.replace(spelling, MASK)
@@ -150,6 +150,18 @@ def spellings(value: str) -> list[str]:
         quoted = set()
     escaped = {html.escape(value), html.escape(value, quote=False), json.dumps(value)[1:-1]}
     return sorted({value, *quoted, *escaped}, key=len, reverse=True)
+
+
+@functools.lru_cache(maxsize=64)
+def _misread(value: str) -> list[str]:
+    """What `value` looks like to who takes its bytes for those of another charset, the longest first."""
+    found = set()
+    for charset in ("utf-8", "cp1252", "latin-1", "utf-16-le", "utf-16-be"):
+        # What the charset does not have is written as a question mark.
+        octets = value.encode(charset, "replace")
+        for taken_for in ("utf-8", "cp1252", "latin-1"):
+            found |= {octets.decode(taken_for, errors).strip("\0") for errors in ("replace", "surrogateescape")}
+    return sorted(found, key=len, reverse=True)
 
 
 @functools.lru_cache(maxsize=64)
@@ -179,10 +191,6 @@ def _spelt(character: str) -> str:
     }
     if code < 256:
         ways.add(rf"\\x{code:02x}")
-    if code > 127:
-        # What stands for it where its bytes were read in another charset. Just one: of several, a text of nothing
-        # else could be taken apart in any number of ways.
-        ways.add("\ufffd")
     if character == " ":
         ways.add(r"\+")
     if character in "\"'\\/":
