@@ -571,6 +571,25 @@ def test_a_failure_comes_back_as_its_class(failure: ServiceError, form: Form, op
     assert raised.value.text == (failure.text or response.body.decode())
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("call", "failure", "documented"),
+    [
+        (Balance("u"), errors.InsufficientBalance("x", text="50"), "Insufficient Balance"),
+        (SubAccountTopUp("u", "bob", 5), errors.TopUpFailed("x", text="Successful top up of 5 sms to bob"),
+         "Top up not Successful"),
+        (Login("u"), errors.ServerError("x", text="User exists"), "internal service error"),
+    ],
+)  # fmt: skip
+def test_a_refusal_in_the_words_of_a_success_is_told_in_those_of_its_class(
+    call: Call[Any], failure: ServiceError, documented: str, form: Form
+) -> None:
+    response = legacy.encode_reply(call, failure, form)
+    with pytest.raises(type(failure)) as raised:
+        legacy.decode_reply(call, response)
+    assert (response.status, raised.value.text) == (200, documented)
+
+
 @pytest.mark.parametrize("name", ["a\0b", "a\x01b", "\ufffe", "Zoë\u00a0👨\u200d👩\u200d👧", "\u202eabc"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_refusal_that_repeats_any_name_stays_a_refusal(name: str, form: Form) -> None:
