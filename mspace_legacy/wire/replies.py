@@ -144,7 +144,7 @@ def decode_reply(call: Call[R], response: Response, redact: Callable[[str], str]
     :raises ReplyError: the reply can't be understood.
     :raises OutcomeUnknown: either of these, where the call is a send or a top-up that may have been acted on.
     """
-    content = None
+    content = Content()
     try:
         content = content_of(response)
         if 200 <= response.status < 300:
@@ -154,7 +154,7 @@ def decode_reply(call: Call[R], response: Response, redact: Callable[[str], str]
         problem = "its status is not 2xx"
     except Unreadable as unreadable:
         problem = str(unreadable)
-    raise _failure(call, response, content or Content(), problem, redact)
+    raise _failure(call, response, content, problem, redact)
 
 
 def decode_document(
@@ -169,13 +169,13 @@ def decode_document(
 
     :raises ServiceError, ReplyError, OutcomeUnknown: it is none, for the reasons of `decode_reply`.
     """
-    content = None
+    content = Content()
     try:
         content = content_of(response)
         return _document(response, kind)
     except Unreadable as unreadable:
         problem = str(unreadable)
-    raise _failure(call, response, content or Content(), problem, redact)
+    raise _failure(call, response, content, problem, redact)
 
 
 def _document(response: Response, kind: type) -> Any:

@@ -132,6 +132,12 @@ def test_json_is_read_as_it_stands() -> None:
     }
 
 
+def test_json_whose_numbers_stand_for_digits() -> None:
+    # A number of USSD's is what somebody typed: 1.50 and 0.0 are other entries than 1.5 and 0, and none is too long.
+    text = f'{{"a": [10, -1, 1.50, 1E2, {"9" * 40}, "b", true]}}'
+    assert parse_json(text, numbers_as_text=True) == {"a": ["10", "-1", "1.50", "1E2", "9" * 40, "b", True]}
+
+
 @given(xml_texts)
 def test_an_element_holds_any_text_that_xml_can(text: str) -> None:
     # The standard library's parser is the oracle, on text that we made.
@@ -190,3 +196,7 @@ def test_an_answer_is_utf8_with_its_length() -> None:
     assert response.header("content-length") == "4"
     assert response.header("content-type") == "application/json;charset=UTF-8"
     assert response.text() == '"é"'
+
+
+def test_an_answer_that_utf8_has_no_form_of_goes_out_all_the_same() -> None:
+    assert answer(200, "text", json.loads(r'"half \ud83d of a pair"')).body == b"half ? of a pair"
