@@ -235,11 +235,18 @@ def test_no_secret_in_the_logs_of_the_gateway(
 
 def test_no_key_that_a_service_gives_back(scripted: ScriptedServer, logged: io.StringIO) -> None:
     transport = Retry(Network(timeout=2), attempts=1)
-    for body in (f"no such key: {KEY}", f'{{"error": "{KEY}"}}', f"<error>{KEY}</error>", f"<html>{KEY}</html>"):
+    for body in (
+        f"no such key: {KEY}", f'{{"error": "{KEY}"}}', f"<error>{KEY}</error>", f"<html>{KEY}</html>",
+        # In the words of a record, told of what was done and of what was refused, each by its id and number.
+        *(json.dumps({"message": [{"messageId": message_id, "recipient": "254722000000", "status": status,
+                                   "statusDescription": f"Message sent for {KEY}"}]})
+          for message_id in "17" for status in (111, 5, "3", f"failed for {KEY}")),
+    ):  # fmt: skip
         scripted.script = [reply(body.encode())]
         for style in v2.STYLES:
             for call in client_calls(Client.v2("u", KEY, style=style, base_url=scripted.url, transport=transport)):
                 check(call)
+                assert_clean(repr(pickle.dumps(outcome_of(call))))
     assert_clean(logged.getvalue())
 
 

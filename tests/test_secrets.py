@@ -264,7 +264,9 @@ def test_a_secret_that_is_very_long_is_masked_as_the_usual_writers_spell_it() ->
 @pytest.mark.parametrize("codec", ["utf-8", "iso-8859-1", "cp1252", "utf-16-le", "utf-16-be", "utf-16"])
 @pytest.mark.parametrize("read", ["utf-8", "iso-8859-1", "cp1252"])
 @pytest.mark.parametrize("errors", ["replace", "surrogateescape"])
-def test_a_secret_that_was_read_in_another_charset_is_masked(password: str, codec: str, read: str, errors: str) -> None:
+def test_a_secret_that_was_read_in_another_charset_is_masked(
+    password: str, codec: str, read: str, errors: str
+) -> None:
     text = f'{{"error": "no user with {password} here"}}'.encode(codec, "replace").decode(read, errors)
     masked = redact(text, [Secret(password)]).replace("\0", "")
     assert masked.endswith(f'{{"error": "no user with {MASK} here"}}')

@@ -139,7 +139,7 @@ class Content:
 def decode_reply(call: Call[R], response: Response, redact: Callable[[str], str] = redact) -> R:
     """The reply to `call`, as a model.
 
-    :param redact: cleans a text of secrets, before an error keeps it.
+    :param redact: cleans a text of secrets, before an error keeps it, or a model does that holds the service's words.
     :raises ServiceError: the service told a failure; the class says which, where the words are documented.
     :raises ReplyError: the reply can't be understood.
     :raises OutcomeUnknown: either of these, where the call is a send or a top-up that may have been acted on.
@@ -148,9 +148,9 @@ def decode_reply(call: Call[R], response: Response, redact: Callable[[str], str]
     try:
         content = content_of(response)
         if 200 <= response.status < 300:
-            return _read(call, content)
+            return _masked(_read(call, content), redact)
         if isinstance(call, SendText) and 400 <= response.status < 500:
-            return cast(R, _all_refused(call, content))
+            return _masked(cast(R, _all_refused(call, content)), redact)
         problem = "its status is not 2xx"
     except Unreadable as unreadable:
         problem = str(unreadable)
@@ -196,6 +196,17 @@ def _document(response: Response, kind: type) -> Any:
 
 def _read(call: Call[R], content: Content) -> R:
     return cast(R, _READERS[call.operation](call, content))
+
+
+def _masked(told: R, redact: Callable[[str], str]) -> R:
+    """What a reply tells of messages, whose words may repeat what was asked. Ids and numbers stay as they came."""
+    if not isinstance(told, list) or not all(isinstance(item, (SentMessage, DeliveryReport)) for item in told):
+        return told
+    # All messages of a broadcast are told in the same few words.
+    masked = {word: redact(word) for word in {word for item in told for word in (item.status, item.description)}}
+    if all(word == kept for word, kept in masked.items()):
+        return told
+    return cast(R, [replace(item, status=masked[item.status], description=masked[item.description]) for item in told])
 
 
 def _failure(

@@ -399,7 +399,7 @@ def back(call: Call[Any], reply: Any, form: Form) -> Any:
     assert response.status == 200
     assert response.header("content-type") == f"{MEDIA_TYPES[form]};charset=UTF-8"
     assert response.header("content-length") == str(len(response.body))
-    return legacy.decode_reply(call, response)
+    return legacy.decode_reply(call, response, str)
 
 
 @given(credits_, st.sampled_from(FORMS))

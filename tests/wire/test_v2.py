@@ -425,7 +425,8 @@ def back(call: Call[Any], reply: Any, form: Form) -> Any:
     response = v2.encode_reply(call, reply, form)
     assert response.header("content-type") == f"{MEDIA_TYPES[form]};charset=UTF-8"
     assert response.status == 200
-    return v2.decode_reply(call, response)
+    # With words that name a password as they are: masking is tested apart.
+    return v2.decode_reply(call, response, str)
 
 
 @given(st.data(), st.sampled_from(FORMS))

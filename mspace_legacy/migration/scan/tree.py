@@ -139,7 +139,7 @@ _LARGEST_IGNORE = 1 << 20
 
 
 def _can_be_read(pattern: str) -> bool:
-    """Git passes over a pattern that means nothing, and so do we: pathspec, or the `re` below it, may not take one."""
+    """Git passes over a pattern that means nothing, and so do we: pathspec, or `re` below it, may not take one."""
     try:
         GitIgnoreSpec.from_lines([pattern])
     except (ValueError, re.error):
