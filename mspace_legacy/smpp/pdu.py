@@ -278,16 +278,15 @@ class _TextField:
 
 
 class _Octets:
-    """Integers of one octet each, those that stand side by side."""
+    """Integers of one octet each, the two or more that stand side by side."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
         self._format = struct.Struct(f">{len(names)}B")
-        self._get: Callable[[Pdu], Any] = attrgetter(*names)
+        self._get: Callable[[Pdu], tuple[Any, ...]] = attrgetter(*names)
 
     def write(self, pdu: Pdu) -> bytes:
-        found = self._get(pdu)
-        values = found if len(self._names) > 1 else (found,)
+        values = self._get(pdu)
         try:
             return self._format.pack(*values)
         except struct.error:

@@ -203,10 +203,10 @@ def _masked(told: R, redact: Callable[[str], str]) -> R:
     if not isinstance(told, list) or not all(isinstance(item, (SentMessage, DeliveryReport)) for item in told):
         return told
     # All messages of a broadcast are told in the same few words.
-    masked = {word: redact(word) for word in {word for item in told for word in (item.status, item.description)}}
-    if all(word == kept for word, kept in masked.items()):
+    words = {word: redact(word) for word in {word for item in told for word in (item.status, item.description)}}
+    if all(word == masked for word, masked in words.items()):
         return told
-    return cast(R, [replace(item, status=masked[item.status], description=masked[item.description]) for item in told])
+    return cast(R, [replace(item, status=words[item.status], description=words[item.description]) for item in told])
 
 
 def _failure(
