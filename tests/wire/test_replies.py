@@ -926,15 +926,20 @@ def test_what_a_record_says_is_cleaned_of_secrets_and_nothing_else_of_it_is() ->
     request = Request("GET", "http://host", secrets=(Secret("4711"),))
     records = [
         {"messageId": "84711", "recipient": "254722004711", "status": "111", "statusDescription": "sent for 4711"},
-        {"messageId": "84712", "recipient": "254722004712", "status": "failed 4711", "statusDescription": "not sent"},
+        {
+            "messageId": "84712",
+            "recipient": "254722004712",
+            "status": "failed 4711",
+            "statusDescription": "4711 fails",
+        },
     ]
     assert decode_reply(CALLS["sendtext"], response(json.dumps({"message": records})), request.redact) == [
         SentMessage("84711", Outcome.ACCEPTED, "254722004711", "111", "sent for ***"),
-        SentMessage("84712", Outcome.REJECTED, "254722004712", "failed ***", "not sent"),
+        SentMessage("84712", Outcome.REJECTED, "254722004712", "failed ***", "*** fails"),
     ]
     assert decode_reply(CALLS["deliveryreport"], response(json.dumps(records)), request.redact) == [
         DeliveryReport("84711", "111", "sent for ***", "254722004711"),
-        DeliveryReport("84712", "failed ***", "not sent", "254722004712"),
+        DeliveryReport("84712", "failed ***", "*** fails", "254722004712"),
     ]
     refused = response(json.dumps({"message": records[1:]}), 400)
     assert decode_reply(CALLS["sendtext"], refused, request.redact)[0].status == "failed ***"
