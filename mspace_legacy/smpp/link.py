@@ -632,6 +632,9 @@ class Link:
             now = time.monotonic()
             for event in itertools.chain(session.receive(data, now), session.check_time(now)):
                 match event:
+                    case Answered(part, _) if not part.begun:
+                        # It lies in the outbox: taken at its word it would be told as sent, or sent once more.
+                        connection.over = "it answered what it had not been sent"
                     case Answered(part, response):
                         self._answered(part, response, now)
                     case Unanswered(part) if part.begun:

@@ -1159,6 +1159,37 @@ def test_a_peer_that_reads_nothing() -> None:
 # On the way
 
 
+@pytest.mark.parametrize("status", [0, 0x58, 0x0A])
+def test_an_answer_to_what_was_not_sent_is_none(status: int) -> None:
+    count = 400  # of 38 KB, of which the systems' buffers take a part
+    full, answered = threading.Event(), threading.Event()
+
+    def script(peer: Peer, pdu: Pdu) -> None:
+        if isinstance(pdu, BindTransmitter) and peer is peer.smsc.peers[0]:
+            peer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.obey(pdu)
+            # It reads nothing more, and answers the last all the same.
+            full.wait(10)
+            early = "" if status else "early"
+            peer.send(SubmitSmResp(sequence_number=count + 1, message_id=early, command_status=status))
+            answered.wait(10)
+            raise Hangup
+        peer.obey(pdu)
+
+    with Smsc(script) as smsc, transmitter(smsc, window=count, long="payload") as sms:
+        futures = [sms.submit("M", f"2547220{number:05}", "x" * 38_000) for number in range(count)]
+        full.set()
+        eventually(lambda: len(smsc.peers) == 2)
+        answered.set()
+        wait(futures, 20)
+        told = [future.exception() or future.result() for future in futures]
+    taken = [pdu.destination_addr for pdu in smsc.taken]
+    accepted = [message.recipient for message in told if isinstance(message, SubmittedMessage)]
+    assert accepted == taken
+    assert taken[-1] == f"2547220{count - 1:05}"
+    assert sum(isinstance(error, OutcomeUnknown) for error in told) == count - len(taken)
+
+
 def test_single_bytes() -> None:
     with Smsc() as smsc:
         smsc.single_bytes = True
