@@ -179,7 +179,8 @@ def _spelt(character: str) -> str:
     in_utf16 = character.encode("utf-16-be", "surrogatepass").hex()
     ways = {
         re.escape(character),
-        "".join(f"%{byte:02x}" for byte in in_utf8),
+        # Also as a URL within a URL has it, encoded again.
+        "".join(f"%(?:25)*{byte:02x}" for byte in in_utf8),
         "".join(rf"\\x{byte:02x}" for byte in in_utf8),
         "".join(rf"\\u{in_utf16[place : place + 4]}" for place in range(0, len(in_utf16), 4)),
         rf"\\U{code:08x}",

@@ -174,6 +174,7 @@ def test_masking_twice_is_masking_once(text: str) -> None:
 WAYS: dict[str, Callable[[str], str]] = {
     "as it is": lambda value: value,
     "a path": lambda value: quote(value, safe=""),
+    "a path within a path": lambda value: quote(quote(value, safe=""), safe=""),
     "a path with slashes": quote,
     "a path of the recipients": lambda value: quote(value, safe=","),
     "a path in small letters": lambda value: quote(value, safe="").replace("%2F", "%2f").replace("%3D", "%3d"),
@@ -192,7 +193,7 @@ WAYS: dict[str, Callable[[str], str]] = {
     "a repr of bytes": lambda value: repr(value.encode())[2:-1],
 }
 VALUES = ["simple", "with space", "sl/ash", "per%cent", 'quo"te', "apo'strophe", "a&b<c>d", "co,mma;semi",
-"back\\slash",
+          "back\\slash",
           "pässwörd", "😀😀😀😀", "k=v+w", "do$lar(1)!*", 'all/ %"\'&<>,;\\é😀=+$()']  # fmt: skip
 
 

@@ -61,8 +61,9 @@ def recorder(
     that the system had picked is found again. A reply's numbers come back as the request has them.
 
     :param directory: where cassettes are; without it, beside the function that is decorated.
-    :param secrets: masked wherever they stand, in any spelling, logs of vcrpy and of urllib3 included. A password
-        in a path and an API key in a path or a header are masked, in their own exchange, without being given here.
+    :param secrets: masked wherever they stand, as a URL, JSON, XML or HTML spells them, in the usual charsets, logs
+        of vcrpy and of urllib3 included; not in what was packed otherwise, such as base64. A password in a path and
+        an API key in a path or a header are masked, in their own exchange, without being given here.
     :param scrub_numbers: write other telephone numbers in place of the recipients', and of mobile numbers of Kenya
         and Uganda anywhere else.
     :param record_mode: vcrpy's: `none` only replays; `once` records a cassette that is not there; `all` records.
