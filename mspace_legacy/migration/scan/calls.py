@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from operator import itemgetter
 
-from mspace_legacy.migration.scan.source import Source, Statement, Token
+from mspace_legacy.migration.scan.source import Source, Statement, Token, bare
 
 __all__ = [
     "OPERATIONS",
@@ -166,7 +166,6 @@ class Assignment:
 
 _OPENS, _CLOSES = frozenset("([{"), frozenset(")]}")
 _CALLS = frozenset((".", "?.", "->"))
-_SIGILS = "$@"
 
 
 def _word(tokens: Sequence[Token], place: int) -> str:
@@ -182,10 +181,6 @@ def _name(tokens: Sequence[Token], place: int) -> str:
 def _sign(token: Token) -> str:
     """The operator that a token is; empty for any other."""
     return token.content if token.kind == "operator" else ""
-
-
-def _bare(name: str) -> str:
-    return name.lstrip(_SIGILS)
 
 
 def _span(source: Source, tokens: Sequence[Token]) -> str:
@@ -205,7 +200,7 @@ class Assigned:
         self._at = {assignment.statement: assignment for assignment in self.all}
         self._named: dict[str, list[Assignment]] = {}
         for assignment in self.all:
-            self._named.setdefault(_bare(assignment.name), []).append(assignment)
+            self._named.setdefault(bare(assignment.name), []).append(assignment)
 
     def at(self, statement: int) -> Assignment | None:
         """What the statement gives a value."""
@@ -214,7 +209,7 @@ class Assigned:
     def name_at(self, statement: int) -> str:
         """The name that the statement gives a value; empty where there is none."""
         assignment = self._at.get(statement)
-        return _bare(assignment.name) if assignment else ""
+        return bare(assignment.name) if assignment else ""
 
     def named(self, name: str) -> list[Assignment]:
         """The first assignments to `name`."""
@@ -280,7 +275,7 @@ def _assigning(tokens: list[Token], place: int, number: int, scope: tuple[int, .
     extends = tokens[place].content in _EXTENDING
     listed = [token.content for token in left[-2:]] == ["[", "]"]
     own = 2 if _word(right, 0) in _SELF else 0
-    if not extends and _bare(_word(right, own)) == _bare(name) and _word(right, own + 1) in _GOING_ON:
+    if not extends and bare(_word(right, own)) == bare(name) and _word(right, own + 1) in _GOING_ON:
         # x = x + ..., or x = x.concat(...)
         rest = right[own + 2 :]
         if _word(right, own + 1) == "." and _word(rest, 0) in _ADDING:
@@ -614,7 +609,7 @@ def _arguments_elsewhere(source: Source, name: str) -> list[str] | None:
     for statement in source.statements:
         tokens = statement.tokens
         for place, token in enumerate(tokens):
-            if token.kind != "name" or _bare(token.content) != name:
+            if token.kind != "name" or bare(token.content) != name:
                 continue
             following = _word(tokens, place + 1)
             if following == "," and _word(tokens, place - 1) in _BEFORE_A_FORMAT:

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 from mspace_legacy.migration.scan.calls import Assigned, Assignment, names_in
-from mspace_legacy.migration.scan.source import Source
+from mspace_legacy.migration.scan.source import Source, bare
 
 __all__ = ["Verdict", "encoded_whole", "judge"]
 
@@ -147,7 +147,7 @@ def _roots(expression: str) -> list[str]:
     if not simple:
         return []
     first = re.search(r"[\w$@]+", expression)
-    root = first.group().lstrip("$@") if first else ""
+    root = bare(first.group()) if first else ""
     names = [name for name in names_in(expression) if name != root]
     return [*names[-1:], root] if root not in ("this", "self") else names[-1:]
 

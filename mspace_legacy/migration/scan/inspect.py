@@ -31,7 +31,7 @@ from mspace_legacy.migration.scan.passwords import (
     written_in,
 )
 from mspace_legacy.migration.scan.rules import RULES, Finding, Level
-from mspace_legacy.migration.scan.source import Source, Token, language_of, read_source
+from mspace_legacy.migration.scan.source import Source, Token, bare, language_of, read_source
 
 __all__ = ["inspect"]
 
@@ -133,7 +133,7 @@ class _Inspection:
         self.entries: list[Entry] = entries(self.source)
         self.named_entries: dict[str, list[Entry]] = {}
         for entry in self.entries:
-            self.named_entries.setdefault(entry.name.lstrip("$@"), []).append(entry)
+            self.named_entries.setdefault(bare(entry.name), []).append(entry)
         self.secret_places: set[int] = set()
         self.goes_on: set[str] = set()
         self.done: set[Finding] = set()
@@ -348,7 +348,7 @@ class _Inspection:
                 continue
             words, by_format = statement.tokens, False
             for callee, before, token in zip(words, words[1:], words[2:], strict=False):
-                by_format = by_format or callee.content.lstrip("$@") in formats
+                by_format = by_format or bare(callee.content) in formats
                 operation = token.content.removeprefix("/").removesuffix("/").lower()
                 if token.kind != "text" or operation not in OPERATIONS:
                     continue

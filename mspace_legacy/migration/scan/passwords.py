@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mspace_legacy.migration.scan.calls import Assigned, between_commas, names_in
-from mspace_legacy.migration.scan.source import Source, Token
+from mspace_legacy.migration.scan.source import Source, Token, bare
 
 __all__ = ["Entry", "bare_passwords", "entries", "flows", "is_placeholder", "of_mspace", "passed", "written_in"]
 
@@ -212,11 +212,7 @@ def _named_in_call(tokens: Sequence[Token], place: int) -> str:
     if place < 4:
         return ""
     key, opening, callee = tokens[place - 2], tokens[place - 3], tokens[place - 4]
-    if (
-        key.kind not in ("text", "name")
-        or opening.content != "("
-        or callee.content.lower().lstrip("@$") not in _SETTERS
-    ):
+    if key.kind not in ("text", "name") or opening.content != "(" or bare(callee.content.lower()) not in _SETTERS:
         return ""
     if not _is_password(key.content) and not _is_key(key.content):
         # password = os.environ.get("X", "..."): the name is what the whole is given to.
@@ -305,7 +301,7 @@ def passed(names: Iterable[str], source: Source) -> Iterator[tuple[str, int]]:
             continue
         name = tokens[opening - 1].content
         for position, (first, behind) in enumerate(between_commas(tokens, opening + 1, len(tokens))):
-            parameters = {token.content.lstrip("$@") for token in tokens[first:behind] if token.kind == "name"}
+            parameters = {bare(token.content) for token in tokens[first:behind] if token.kind == "name"}
             if parameters & wanted:
                 made = name in ("constructor", "__construct", "__init__", "New", "initialize")
                 at_position.add(
@@ -352,7 +348,7 @@ def flows(
             break
         wanted |= more
     for entry in all_entries:
-        if entry.name.lstrip("$@") in wanted and _literal(entry):
+        if bare(entry.name) in wanted and _literal(entry):
             yield entry
 
 

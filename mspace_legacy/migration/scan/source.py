@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-__all__ = ["Language", "Piece", "Source", "Statement", "Token", "language_of", "read_source"]
+__all__ = ["Language", "Piece", "Source", "Statement", "Token", "bare", "language_of", "read_source"]
 
 Kind = Literal["text", "name", "number", "operator", "comment", "line"]
 
@@ -34,6 +34,11 @@ class Token(NamedTuple):
     start: int
     end: int
     pieces: tuple[Piece, ...] = ()
+
+
+def bare(name: str) -> str:
+    """A name without the sigil that PHP, Perl or Ruby has before it."""
+    return name.lstrip("$@")
 
 
 @dataclass(slots=True)
