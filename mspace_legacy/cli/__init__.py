@@ -12,6 +12,7 @@ Exit codes of every command:
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -34,7 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from mspace_legacy.cli.group import run
 
-        return run(sys.argv[1:] if arguments is None else arguments)
+        code = run(sys.argv[1:] if arguments is None else arguments)
+        if arguments is None:
+            # The process ends, and with the exit code that tells what was done.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return code
+    except KeyboardInterrupt:
+        # While its modules were read: later ones are told by the command.
+        print("mspace-legacy: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in _PACKAGES_OF_THE_EXTRA:

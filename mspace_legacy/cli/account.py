@@ -120,17 +120,14 @@ def topup(settings: Settings, kind: str, name: str, count: int, yes: bool) -> in
     with settings.client() as client:
         if not yes and not ask(f"Move {count} credits from {settings.username} to the {kind} {name}?"):
             return answered_no(as_json=settings.as_json)
-        if kind == "client":
-            with interruption_told("resellerclienttopup"):
-                made = client.top_up_reseller_client(name, count)
-        else:
-            with interruption_told("subacctopup"):
-                made = client.top_up_sub_account(name, count)
-    with even_if_nobody_reads():
-        if settings.as_json:
-            show_json(asdict(made))
-        else:
-            show(f"{made.count} credits moved to {made.name}")
+        is_client = kind == "client"
+        with interruption_told("resellerclienttopup" if is_client else "subacctopup"):
+            made = (client.top_up_reseller_client if is_client else client.top_up_sub_account)(name, count)
+            with even_if_nobody_reads():
+                if settings.as_json:
+                    show_json(asdict(made))
+                else:
+                    show(f"{made.count} credits moved to {made.name}")
     return DONE
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -63,16 +64,32 @@ def never_fail_to_encode() -> None:
 
 @contextmanager
 def even_if_nobody_reads() -> Iterator[None]:
-    """Print what was done, or tell on standard error that it could not be printed.
+    """Print what was done, or tell on standard error that it could not be printed, or not all of it.
 
     The exit code is to say what was done: whoever takes it for a failure would send again.
     """
     try:
         yield
-    except OSError as error:
-        click.echo(f"mspace-legacy: it was done, and what came of it can't be printed: {error.strerror}", err=True)
-        # What is left in the buffer would fail once more as the interpreter ends, and change the exit code.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, KeyboardInterrupt) as error:
+        with _undisturbed():
+            why = error.strerror if isinstance(error, OSError) else "interrupted"
+            click.echo(f"mspace-legacy: it was done, and what came of it can't be printed: {why}", err=True)
+            _print_no_more()
+
+
+def _print_no_more() -> None:
+    """What is left in the buffer would fail once more as the interpreter ends, and change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Go on where the user breaks off: whether something was done is told to the end."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def plain(text: str) -> str:
@@ -192,21 +209,26 @@ def show_error(
     :param result: what a send had done by then, which is told too.
     :param beside: what else stands in the document.
     """
-    if as_json:
-        error = {
-            "kind": kind,
-            "message": message,
-            "outcome_unknown": outcome_unknown,
-            "advice": advice,
-            "exit_code": code,
-        }
-        show_json({"error": error, **(result_document(result) if result else {}), **(beside or {})})
-        return
-    if result:
-        show_result(result)
-    click.echo(f"mspace-legacy: {'outcome unknown: ' if outcome_unknown else ''}{plain(message)}", err=True)
-    if advice:
-        click.echo(plain(advice), err=True)
+    with _undisturbed():
+        try:
+            if as_json:
+                error = {
+                    "kind": kind,
+                    "message": message,
+                    "outcome_unknown": outcome_unknown,
+                    "advice": advice,
+                    "exit_code": code,
+                }
+                show_json({"error": error, **(result_document(result) if result else {}), **(beside or {})})
+                return
+            if result:
+                show_result(result)
+        except OSError:
+            # Nobody reads it there.
+            _print_no_more()
+        click.echo(f"mspace-legacy: {'outcome unknown: ' if outcome_unknown else ''}{plain(message)}", err=True)
+        if advice:
+            click.echo(plain(advice), err=True)
 
 
 def must_be_able_to_ask() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import FrameType
 from typing import Protocol
 
 from mspace_legacy import sms
@@ -61,7 +63,8 @@ def send_text(
         raise InvalidInput(f"the {'message' if sender_id else 'sender id'} is empty")
     numbers = read_recipients(recipients)
     segments = sms.segments(message)
-    with opened() as sender:
+    with ExitStack() as opening:
+        sender = opening.enter_context(opened())
         if not (yes and as_json):
             show_table(
                 ("sender id", "encoding", "segments", "recipients", "cost in credits"),
@@ -80,11 +83,12 @@ def send_text(
             return answered_no(as_json=as_json)
         with interruption_told("sendtext"):
             result = sender.send_text(sender_id, numbers, message)
-    with even_if_nobody_reads():
-        if as_json:
-            show_json({"encoding": segments.encoding, **result_document(result)})
-        else:
-            show_result(result)
+            with even_if_nobody_reads():
+                if as_json:
+                    show_json({"encoding": segments.encoding, **result_document(result)})
+                else:
+                    show_result(result)
+                opening.close()
     return code_of(result)
 
 
@@ -105,7 +109,18 @@ def _standard_input() -> str:
 
 @contextmanager
 def interruption_told(operation: str) -> Iterator[None]:
-    """Let Ctrl-C while `operation` is under way be told as what it is: the service may have acted."""
+    """Let Ctrl-C while `operation` is under way be told as what it is: the service may have acted.
+
+    Only the first one interrupts: a second, which many type, would break off the telling.
+    """
+
+    def interrupt_once(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt_once)
     try:
         yield
         return
@@ -113,4 +128,7 @@ def interruption_told(operation: str) -> Iterator[None]:
         error = Interrupted(f"{operation}: interrupted before the reply was there")
         error.operation = operation
         error.result = getattr(interrupt, "result", None)
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt_once:
+            signal.signal(signal.SIGINT, before)
     raise error

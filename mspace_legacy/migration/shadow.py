@@ -228,7 +228,8 @@ class Comparisons:
     def _answer(self, call: Call[Any], request: Request, outcome: Outcome) -> Answer:
         came = outcome.came
         text = str(came) if isinstance(came, MSpaceError) else came.text()
-        found = {request.redact(name): request.redact(value) for name, value in _fields(call, came).items()}
+        fields_told = _fields(call, came, request.redact)
+        found = {request.redact(name): request.redact(value) for name, value in fields_told.items()}
         fields = {
             name: value
             for name, value in self._normalise(call.operation, found).items()
@@ -358,11 +359,12 @@ def outcome_of(transport: Transport, request: Request) -> Outcome:
     return Outcome(came, time.perf_counter() - began)
 
 
-def _fields(call: Call[Any], came: Response | MSpaceError) -> Fields:
+def _fields(call: Call[Any], came: Response | MSpaceError, redact: Callable[[str], str]) -> Fields:
     if isinstance(came, MSpaceError):
         return {_NO_REPLY: f"{type(came).__name__}: {came.fault}" if isinstance(came, TransportError) else str(came)}
     try:
-        model = decode_reply(call, came)
+        # Masked by its name alone, a password with a space is cut, and what is left of it is known no more.
+        model = decode_reply(call, came, redact)
     except ServiceError as error:
         documented = failure_kind(error.text) or type(error)
         return {"failure": error.text if documented is UnrecognisedFailure else documented.__name__}

@@ -218,7 +218,11 @@ class Transmitter:
         count = sms.segments(message).count
         futures = [self.submit(sender_id, numbers[0], message)]
         futures += [self._submitted(sender_id, number, message) for number in numbers[1:]]
-        failures = [future.exception() for future in futures]
+        try:
+            failures = [future.exception() for future in futures]
+        except BaseException as interruption:
+            vars(interruption)["result"] = SendResult(tuple(map(_sent_by_now, numbers, futures)), count)
+            raise
         sent = [
             _sent(number, future, error) for number, future, error in zip(numbers, futures, failures, strict=True)
         ]
@@ -270,6 +274,10 @@ def _sent(number: str, future: Future[SubmittedMessage], error: BaseException | 
     if isinstance(error, ServiceError):
         return SentMessage("", Outcome.REJECTED, number, status=error.text)
     return SentMessage("", Outcome.NOT_SENT, number)
+
+
+def _sent_by_now(number: str, future: Future[SubmittedMessage]) -> SentMessage:
+    return _sent(number, future, future.exception() if future.done() else OutcomeUnknown("it is under way"))
 
 
 _INTERNATIONAL, _ALPHANUMERIC, _NETWORK_SPECIFIC = 1, 5, 3

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import signal
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -581,6 +583,43 @@ def test_an_interrupted_read_is_just_interrupted(scripted: ScriptedServer) -> No
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err.strip()) == (130, "", "mspace-legacy: interrupted")
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_whoever_breaks_off_again_and_again_is_still_told(as_json: bool, scripted: ScriptedServer) -> None:
+    scripted.script = [scripted.stall()]
+    more = ["--json"] if as_json else []
+    with start("send", "MSPACE", NUMBER, "Hello", "--yes", *more, env=legacy(scripted.url)) as process:
+        _wait_for_request(scripted)
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.001)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert document(out)["error"]["outcome_unknown"] if as_json else "outcome unknown" in err
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="how much a pipe holds is only to be chosen on Linux")
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="how much a pipe holds is only to be chosen on Linux")
+def test_an_interruption_while_it_is_told_what_was_done_takes_nothing_back(
+    emulator: Emulator, emulator_url: str
+) -> None:
+    numbers = ",".join(str(254722000000 + number) for number in range(150))
+    with start("send", "MSPACE", numbers, "Hello", "--yes", "--json", env=legacy(emulator_url)) as process:
+        assert process.stdout is not None
+        # Of the document, which is longer, a part is in the pipe, and nobody reads it.
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        held = bytearray(4)
+        while not any(held):
+            assert process.poll() is None
+            time.sleep(0.01)
+            fcntl.ioctl(process.stdout, termios.FIONREAD, held)
+        assert emulator.ledger.balance("demo") == 850
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert err == "mspace-legacy: it was done, and what came of it can't be printed: interrupted\n"
 
 
 def _wait_for_request(scripted: ScriptedServer) -> None:

@@ -11,7 +11,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -497,6 +497,15 @@ def test_a_password_that_a_service_echoes_is_not_told(
         assert spelt not in f"{event!r} {event}"
         assert "***" in repr(event)
     assert spelt not in f"{caplog.text} {hooked}"
+
+
+@pytest.mark.parametrize("password", ["pw secret9 more", 'a"secret9"b', "a\tsecret9"])
+def test_a_password_that_a_service_cuts_at_is_not_told_in_part(password: str) -> None:
+    request = asking(password=Secret(password))
+    body = f"Not found: {unquote(request.url)}".encode()
+    event = compared(body, body, request)
+    assert "secret9" not in f"{event!r} {event}"
+    assert "password=***" in event.legacy.text
 
 
 @pytest.mark.parametrize(

@@ -907,6 +907,26 @@ def test_it_may_be_closed_by_a_callback() -> None:
 
 # A signal has to arrive while send() waits, at a moment that the test chooses: Windows has no timer that sends one.
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
+def test_an_interruption_tells_what_was_answered_by_then() -> None:
+    def script(peer: Peer, pdu: Pdu) -> None:
+        if isinstance(pdu, SubmitSm) and smsc.taken:
+            smsc.took(pdu)
+            # The first one's answer is there, as no other was sent before it.
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            peer.obey(pdu)
+
+    with Smsc(script) as smsc, transmitter(smsc, window=1) as sender:
+        with pytest.raises(KeyboardInterrupt) as interrupted:
+            sender.send_text("MSPACE", [NUMBER, "254722000001"], "hello")
+        smsc.hang_up()
+    result = vars(interrupted.value)["result"]
+    assert [(item.recipient, item.outcome, item.message_id) for item in result.messages] == [
+        (NUMBER, Outcome.ACCEPTED, "1"),
+        ("254722000001", Outcome.UNKNOWN, ""),
+    ]
+
+
 def test_an_interruption_leaves_nobody_waiting() -> None:
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
