@@ -31,7 +31,7 @@ from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.dialect import check_not_empty, error_page, malformed
 from mspace_legacy.wire.documents import Form, answer
 from mspace_legacy.wire.http import Request, Response
-from mspace_legacy.wire.replies import decode_reply, failure_kind, messages_for
+from mspace_legacy.wire.replies import decode_reply, failure_kind, messages_for, tell_nothing
 
 __all__ = ["Adapter", "failed"]
 
@@ -93,6 +93,8 @@ class Adapter:
             outcome = True
         elif isinstance(call, SendText):
             outcome = messages_for(call.recipients, outcome, _key_of(call, outcome))
+            if tell_nothing(outcome):
+                return failed(call, OutcomeUnknown("sendtext: the reply tells of other recipients"), form)
         told = legacy.encode_reply(call, outcome, form)
         # Whoever reads it knows the password, and not the key.
         return answer(told.status, form, redact(told.text(), (key,), by_name=False))

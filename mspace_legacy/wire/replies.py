@@ -48,6 +48,7 @@ __all__ = [
     "leaves_open",
     "messages_for",
     "outcome_of",
+    "tell_nothing",
 ]
 
 R = TypeVar("R")
@@ -527,6 +528,11 @@ def messages_for(
         # The vendor's example shows one record, and does not say for how many recipients.
         found = [messages[0] if len(messages) == 1 else _UNTOLD] * len(recipients)
     return [replace(message, recipient=recipient) for message, recipient in zip(found, recipients, strict=True)]
+
+
+def tell_nothing(messages: list[SentMessage]) -> bool:
+    """Whether the reply told of none of the recipients that `messages_for` gave these for."""
+    return all(replace(message, recipient="") == _UNTOLD for message in messages)
 
 
 def _each(messages: list[SentMessage], count: int) -> list[SentMessage]:

@@ -421,8 +421,11 @@ def test_each_recipient_is_told_its_own(
     adapter = Adapter(Network(timeout=2), STORE, base_url=scripted.url)
     call = SendText("demo", "DEMO", recipients, "hi")
     response = ask(adapter, call)
-    if not records:
+    if not records or set(statuses) == {" ?"}:
+        # Whoever looks for a success among the words of a 200 would take it for a refusal.
         assert response.status == 502
+        with pytest.raises(OutcomeUnknown):
+            legacy.decode_reply(call, response)
         return
     words = {"successful": "ok", "the reply does not tell": "?"}
     sent = json.loads(response.text())
