@@ -19,6 +19,7 @@ from mspace_legacy.cli.settings import secret
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.accounts import AccountStore, Verifier
 from mspace_legacy.migration.gateway import Gateway, Metrics
+from mspace_legacy.migration.routes import Routes
 from mspace_legacy.migration.settings import Settings, load_settings
 from mspace_legacy.server import Server
 from mspace_legacy.transport.listener import listening
@@ -74,7 +75,7 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
                 nonlocal latest
                 # Each process that serves tells what is wrong with them.
                 with suppress(InvalidInput):
-                    changed = load_settings(config_file)
+                    changed = load_settings(config_file, needs_routes=settings.routes != Routes({}))
                     AccountStore.load(changed.accounts)
                     latest = replace(settings, routes=changed.routes, accounts=changed.accounts)
 
@@ -98,7 +99,7 @@ def _serve(settings: Settings, config_file: str, listener: socket.socket, tell: 
 
     def reload() -> None:
         try:
-            changed = load_settings(config_file)
+            changed = load_settings(config_file, needs_routes=settings.routes != Routes({}))
             served.reload(changed)
         except InvalidInput as error:
             _log.error("nothing was changed: %s", error)

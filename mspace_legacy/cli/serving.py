@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol
 
+from mspace_legacy.errors import MSpaceError
+
 __all__ = ["Stoppable", "in_processes", "processors", "stopped_by_signals"]
 
 _log = logging.getLogger("mspace_legacy.server")
@@ -136,8 +138,9 @@ def _be_child(serve: Callable[[], None], lifeline: int, heeded: tuple[signal.Sig
         threading.Thread(target=_stop_with_parent, args=(lifeline,), daemon=True).start()
         serve()
         code = 0
-    except BaseException as error:  # whatever it is, its text and its traceback may hold a secret
-        _log.error("%s in a process that served", type(error).__name__)
+    except BaseException as error:  # its traceback may hold a secret, and so may a text that is not ours
+        told = f": {error}" if isinstance(error, MSpaceError) else ""
+        _log.error("%s in a process that served%s", type(error).__name__, told)
     finally:
         os._exit(code)
 

@@ -80,9 +80,10 @@ LONGEST_BRAKE = 5.0
 """Seconds that an address waits at most after failures; see `gateway`."""
 
 
-def load_settings(path: str | os.PathLike[str]) -> Settings:
+def load_settings(path: str | os.PathLike[str], *, needs_routes: bool = False) -> Settings:
     """The settings of a TOML file, whose keys are the fields of `Settings`.
 
+    :param needs_routes: refuse a file without `routes`, as one that is half written, where a gateway runs by some.
     :raises InvalidInput: names the file and the key at fault.
     """
     place = os.fspath(path)
@@ -99,6 +100,8 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
             raise InvalidInput(f"{place}: {key}: {told}") from None
     if not values.get("accounts"):
         raise InvalidInput(f"{place}: accounts is missing: the path of the account store's file")
+    if needs_routes and "routes" not in values:
+        raise InvalidInput(f'{place}: routes is missing: for the legacy API alone write routes = "*=legacy"')
     values["accounts"] = os.fspath(Path(path).parent / values["accounts"])
     try:
         return Settings(**values)

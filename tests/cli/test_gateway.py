@@ -167,6 +167,11 @@ def test_a_hangup_reads_routes_and_accounts_again_and_a_bad_file_changes_nothing
             return urlsplit(upstream[0].requests[-1].url).path.partition("/balance")[0]
 
         assert asked() == "/smsapi/v2"
+        # Half written, it is a file by which all would go to the legacy API.
+        file.write_text(good.replace('routes = "*=v2"\n', ""))
+        process.send_signal(signal.SIGHUP)
+        assert "routes is missing" in wait_for(process, "nothing was changed")
+        assert asked() == "/smsapi/v2"
         file.write_text(good.replace("*=v2", "*=legacy"))
         process.send_signal(signal.SIGHUP)
         wait_for(process, "were read again")

@@ -55,6 +55,14 @@ def test_the_edges_of_what_is_right(tmp_path: Path) -> None:
     assert (settings.port, settings.threads, settings.workers) == (65535, 1, 0)
 
 
+def test_routes_that_a_gateway_runs_by_are_not_left_out(tmp_path: Path) -> None:
+    text = 'accounts = "a"\nmain_url = "http://legacy.example"\n'
+    with pytest.raises(InvalidInput, match=r'gateway\.toml: routes is missing: .* routes = "\*=legacy"'):
+        load_settings(written(tmp_path, text), needs_routes=True)
+    settings = load_settings(written(tmp_path, text + 'routes = "*=legacy"\n'), needs_routes=True)
+    assert settings.routes == Routes({})
+
+
 def test_routes_as_a_table(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, 'accounts = "a"\n[routes]\nsendtext = "v2"\n"*" = "v2"\n'))
     assert settings.routes == Routes.parse("sendtext=v2, *=v2")
