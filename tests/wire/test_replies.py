@@ -52,6 +52,7 @@ from mspace_legacy.wire.replies import (
     failure_text,
     leaves_open,
     messages_for,
+    tell_nothing,
 )
 from tests.wire.strategies import CALLS, KNOWN_BODIES, MOVING, hostile_bodies
 from tests.wire.test_documents import UNSAFE_XML
@@ -943,6 +944,16 @@ def test_what_a_record_says_is_cleaned_of_secrets_and_nothing_else_of_it_is() ->
     ]
     refused = response(json.dumps({"message": records[1:]}), 400)
     assert decode_reply(CALLS["sendtext"], refused, request.redact)[0].status == "failed ***"
+
+
+@pytest.mark.parametrize(
+    ("told_of", "nothing"),
+    [(["254722000000"], False), (["254722000001"], False), (["254722000009"], True), (["254722000009"] * 3, True)],
+)
+def test_a_reply_that_tells_of_other_recipients_tells_nothing(told_of: list[str], nothing: bool) -> None:
+    # A word that may mean anything is told, and that the reply has none is not.
+    messages = [SentMessage("7", Outcome.UNKNOWN, number, "queued") for number in told_of]
+    assert tell_nothing(messages_for(("254722000000", "254722000001"), messages, str)) is nothing
 
 
 # Documents as they stand
