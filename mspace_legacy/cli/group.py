@@ -5,6 +5,7 @@ A command is a function that click has wrapped; it returns its exit code, and ra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -137,12 +138,16 @@ def _tell_usage(error: click.ClickException, as_json: bool) -> int:
     output.show_error(
         # One name, as click's own differ from release to release.
         "WrongUsage",
-        error.format_message(),
+        # Not what was too much: it may be a password that was taken for an argument.
+        _TOO_MANY.sub(r"\1", error.format_message()),
         error.exit_code,
         as_json=as_json,
         advice=f"'{program} --help' tells how it is used",
     )
     return error.exit_code
+
+
+_TOO_MANY = re.compile(r"(unexpected extra arguments?) \(.*\)", re.DOTALL)
 
 
 def _place_of(error: Exception) -> str:

@@ -197,6 +197,14 @@ def test_a_wrong_secret(
     assert_clean(printed.out + printed.err)
 
 
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_a_password_that_was_taken_for_an_argument(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["login", "demo", PASSWORD, *(["--json"] if as_json else [])]) == 2
+    told = "".join(capsys.readouterr())
+    assert_clean(told)
+    assert "unexpected extra arguments" in told
+
+
 def test_the_verifier(
     secrets: dict[str, list[str]], listening: CanaryHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
