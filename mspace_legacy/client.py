@@ -260,7 +260,7 @@ class Client:
     def _top_up(self, call: SubAccountTopUp | ResellerClientTopUp) -> TopUp:
         request = self._encode(call)
         made = self._answer(call, request)
-        if (made.name.rstrip(".").casefold(), made.count) == (call.name.rstrip(".").casefold(), call.count):
+        if made.is_of(call):
             return made
         told = f"{made.count} to {made.name!r}"
         error = _of_another(request, f"{call.count} credits to {call.name!r}", told, made)

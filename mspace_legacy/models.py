@@ -158,6 +158,11 @@ class TopUp:
     name: str
     count: int
 
+    def is_of(self, call: SubAccountTopUp | ResellerClientTopUp) -> bool:
+        """Whether it is the one that `call` asked for. The service may write its name in other case."""
+        names = (self.name, call.name)
+        return len({name.rstrip(".").casefold() for name in names}) == 1 and self.count == call.count
+
 
 # Calls
 

@@ -23,7 +23,15 @@ from mspace_legacy.errors import (
     ServiceError,
 )
 from mspace_legacy.migration.accounts import AccountStore
-from mspace_legacy.models import Balance, Call, Login, SendText, SentMessage
+from mspace_legacy.models import (
+    Balance,
+    Call,
+    Login,
+    ResellerClientTopUp,
+    SendText,
+    SentMessage,
+    SubAccountTopUp,
+)
 from mspace_legacy.msisdn import subscriber_number
 from mspace_legacy.secrets import redact
 from mspace_legacy.transport.base import Transport
@@ -91,6 +99,8 @@ class Adapter:
             return failed(call, error, form)
         if isinstance(call, Login):
             outcome = True
+        elif isinstance(call, (SubAccountTopUp, ResellerClientTopUp)) and not outcome.is_of(call):
+            return failed(call, OutcomeUnknown(f"{call.operation}: the reply tells of another"), form)
         elif isinstance(call, SendText):
             outcome = messages_for(call.recipients, outcome, _key_of(call, outcome))
             if tell_nothing(outcome):
@@ -131,5 +141,14 @@ def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
 
 def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]:
     """What the two forms of a number have in common: the one asked for, and the one that the reply names."""
-    as_asked = {message.recipient for message in messages} <= {"", *map(str.strip, call.recipients)}
-    return str.strip if as_asked else subscriber_number
+    named = {message.recipient for message in messages} - {""}
+    if named <= set(map(str.strip, call.recipients)):
+        return str.strip
+    # The last nine digits may be two countries' numbers.
+    if set(map(_with_country, named)) == set(map(_with_country, call.recipients)):
+        return _with_country
+    return subscriber_number
+
+
+def _with_country(number: str) -> str:
+    return number.strip().removeprefix("+").removeprefix("00")

@@ -265,7 +265,11 @@ def _may_have_acted(status: int) -> bool:
 def _claims_success(content: Content) -> bool:
     """Whether anything in it tells of something done, or leaves it open."""
     records: list[Record] = [*(content.records or ()), *content.spoilt]
-    told = (outcome_of(*_told_status(record)) for record in records if "messageid" in record)
+    told = (
+        outcome_of(*_told_status(record))
+        for record in records
+        if "messageid" in record or _accepts(record.get("status", "").strip())
+    )
     return any(outcome is not Outcome.REJECTED for outcome in told) or any(map(_TOPPED_UP.fullmatch, content.words))
 
 
@@ -339,9 +343,17 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
         content = Content(records=[record] if not _FIELDS.isdisjoint(record) else None)
     content.words = [*_words(record), *content.words]
     # Of an object around others it tells of them all; else it may be one message's.
-    refuses = bool(wrapped) and _REFUSING.search(record.get("status", ""))
-    content.is_error = content.is_error or bool(members.get("error") or members.get("success") is False or refuses)
+    failed = bool(wrapped) and _refuses(record)
+    content.is_error = content.is_error or bool(members.get("error") or failed or _is_false(members.get("success")))
     return content
+
+
+def _refuses(record: Record) -> bool:
+    return bool(_REFUSING.search(record.get("status", "")))
+
+
+def _is_false(value: object) -> bool:
+    return str(value).strip().lower() == "false"
 
 
 def _record(members: dict[str, Any]) -> Record:
@@ -361,8 +373,13 @@ def _of_element(root: Element) -> Content:
         is_value = not _NO_VALUE.search(name)
         return Content(text=text if is_value else None, words=[text], is_error="error" in name)
     outermost = _leaves(root)
-    records = _repeated(root) or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
-    return Content(records=records, words=_words(outermost), is_error=bool(outermost.get("error", "").strip()))
+    repeated = _repeated(root)
+    records = repeated or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
+    failed = bool(outermost.get("error", "").strip()) or _is_false(outermost.get("success"))
+    # As in JSON: of an element around others it tells of them all.
+    return Content(
+        records=records, words=_words(outermost), is_error=failed or (bool(repeated) and _refuses(outermost))
+    )
 
 
 def _repeated(root: Element) -> list[Record]:
@@ -410,7 +427,10 @@ def _login(call: Call[Any], content: Content) -> bool:
 
 
 def _top_up(call: _TopUpCall, content: Content) -> TopUp:
-    for word in () if content.is_error else content.words:
+    # An account may be named like a failure.
+    others = [word for word in content.words if not _TOPPED_UP.fullmatch(word)]
+    contradicted = content.is_error or any(map(failure_kind, others)) or any(map(_refuses, content.records or ()))
+    for word in () if contradicted else content.words:
         if told := _TOPPED_UP.fullmatch(word):
             count, name = told.groups()
             # The vendor's page ends the sentence with a full stop in one place and without it in another.
@@ -452,6 +472,8 @@ def _sent_messages(call: SendText, content: Content) -> list[SentMessage]:
     messages = [_sent_message(record) for record in content.records]
     if not messages:
         raise Unreadable("it holds no message")
+    if any(map(failure_kind, set(content.words).difference(_record_words(content.records)))):
+        raise Unreadable("it tells a failure beside them")
     # A record that names its recipient speaks of that one. Where none does, and all tell the same documented
     # failure, they speak of the send as a whole.
     kinds = {failure_kind(message.words) for message in messages if not message.recipient}
@@ -491,17 +513,22 @@ def _told_status(record: Record) -> tuple[str, str]:
 
 def outcome_of(status: str, description: str = "") -> Outcome:
     """What a status of either API tells of a message."""
-    if status == ACCEPTED_CODE or status.lower() == ACCEPTED_WORD:
+    succeeded = bool(_SUCCEEDED.search(description))
+    refused = bool(_REFUSING.search(description))
+    if _accepts(status):
         # With the words of a failure, either may be true.
-        return Outcome.UNKNOWN if failure_kind(description) else Outcome.ACCEPTED
+        return Outcome.UNKNOWN if failure_kind(description) or (refused and not succeeded) else Outcome.ACCEPTED
     if _WHOLE_NUMBER.fullmatch(status):
         # So it may with another number and the words of a success.
-        succeeded = _SUCCEEDED.search(description) and not _REFUSING.search(description)
-        return Outcome.UNKNOWN if succeeded else Outcome.REJECTED
-    if failure_kind(status) or _REFUSING.search(status) or (not status and _REFUSING.search(description)):
+        return Outcome.UNKNOWN if succeeded and not refused else Outcome.REJECTED
+    if failure_kind(status) or _REFUSING.search(status) or (not status and refused):
         return Outcome.REJECTED
     # Any other word might mean that it was taken.
     return Outcome.UNKNOWN
+
+
+def _accepts(status: str) -> bool:
+    return status == ACCEPTED_CODE or status.lower() == ACCEPTED_WORD
 
 
 _UNTOLD = SentMessage("", Outcome.UNKNOWN, description="the reply does not tell")
@@ -548,7 +575,7 @@ def _each(messages: list[SentMessage], count: int) -> list[SentMessage]:
 
 def _description(record: Record) -> str:
     names = ("statusdescription", "description", "message", "error")
-    return next((record[name].strip() for name in names if name in record), "")
+    return next((text for name in names if (text := record.get(name, "").strip())), "")
 
 
 def _time(text: str) -> datetime | None:

@@ -956,6 +956,60 @@ def test_a_reply_that_tells_of_other_recipients_tells_nothing(told_of: list[str]
     assert tell_nothing(messages_for(("254722000000", "254722000001"), messages, str)) is nothing
 
 
+_DONE = {
+    "messageId": "1",
+    "recipient": "254722000000",
+    "status": 111,
+    "statusDescription": "Message sent successfully",
+}
+_DONE_XML = "<message><messageId>1</messageId><recipient>254722000000</recipient><status>111</status></message>"
+_TOPPED_UP = "Successful Top up of 5 SMS to a"
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        *[("sendtext", json.dumps(body)) for body in (
+            {"statusDescription": "Insufficient Balance", "message": [_DONE]},
+            {"status": 500, "statusDescription": "internal service error", "message": [_DONE]},
+            {"success": "false", "message": [_DONE]},
+            {"status": "failed", "message": [_DONE]},
+            # With the failure where it has no id.
+            {"status": 111, "error": "Insufficient Balance"},
+            {"status": "successful", "error": "Insufficient Balance"},
+        )],
+        ("sendtext", f"<response><status>failed</status>{_DONE_XML}</response>"),
+        ("sendtext", f"<response><success>false</success>{_DONE_XML}</response>"),
+        ("sendtext", f"<response><statusDescription>Insufficient Balance</statusDescription>{_DONE_XML}</response>"),
+        *[("subacctopup", json.dumps(body)) for body in (
+            {"status": "failed", "message": _TOPPED_UP},
+            {"message": _TOPPED_UP, "statusDescription": "Failed to deduct your account"},
+            [_TOPPED_UP, "internal service error"],
+        )],
+        ("subacctopup", f"<r><status>failed</status><message>{_TOPPED_UP}</message></r>"),
+        ("subacctopup", f"<r><success>false</success><message>{_TOPPED_UP}</message></r>"),
+    ],
+)  # fmt: skip
+def test_a_success_that_the_reply_contradicts_is_unknown(operation: str, body: str) -> None:
+    with pytest.raises(OutcomeUnknown):
+        read(operation, body)
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        ({"statusDescription": "Message not sent"}, Outcome.UNKNOWN),
+        ({"statusDescription": "rejected: blacklisted"}, Outcome.UNKNOWN),
+        ({"statusDescription": "", "error": "Insufficient Balance"}, Outcome.UNKNOWN),
+        ({"statusDescription": "sent successfully, no error"}, Outcome.ACCEPTED),
+        ({"statusDescription": "queued"}, Outcome.ACCEPTED),
+    ],
+)
+def test_an_accepted_code_with_the_words_of_a_refusal(words: dict[str, str], outcome: Outcome) -> None:
+    (message,) = read("sendtext", json.dumps({"message": [{**_DONE, **words}]}))
+    assert message.outcome is outcome
+
+
 # Documents as they stand
 
 
