@@ -131,7 +131,7 @@ def _ignore_of(directory: str) -> list[_Ignore]:
         return []
     with warnings.catch_warnings():
         # Of a set such as [[a], whose meaning may change for `re`. It is somebody else's file.
-        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore")
         return [_Ignore(directory, GitIgnoreSpec.from_lines(filter(_can_be_read, lines)))]
 
 
