@@ -230,7 +230,7 @@ def test_what_is_missing_is_named_before_anything_is_asked(missing: str, told: s
         (("--timeout", "soon"), "--timeout"),
         (("--password-file", "no/such/file"), "--password-file"),
         (("--api-key", API_KEY), "--api-key"),
-        (("more",), "more"),
+        (("more",), "unexpected extra argument"),
     ],
 )
 def test_wrong_usage(wrong: tuple[str, ...], told: str, scripted: ScriptedServer, parity: Any) -> None:
