@@ -204,10 +204,19 @@ class _Lending(HTTPConnectionPool):
         return self._new_conn() if _progress.alone else super()._get_conn(timeout)
 
     def _put_conn(self, conn: Any) -> None:
+        if conn is not None and (_progress.alone or _holds_more(conn)):
+            conn.close()
         if not _progress.alone:
             super()._put_conn(conn)
-        elif conn is not None:
-            conn.close()
+
+
+def _holds_more(conn: Any) -> bool:
+    """Whether more came than the reply, in the same record of TLS: decrypted, it does not make the socket readable,
+    and urllib3, which drops a connection with such a rest, can't see it.
+    """
+    # One that is not ours, such as vcrpy's, need have none.
+    sock = getattr(conn, "sock", None)
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
 
 class _Pool(_Lending):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -299,9 +300,10 @@ def test_tls_that_is_none(scripted: ScriptedServer) -> None:
 
 
 class TLSServer:
-    """Answers every connection once the TLS handshake is done; counts the requests."""
+    """Answers every request once the TLS handshake is done; counts the requests."""
 
-    def __init__(self, authority: trustme.CA, name: str) -> None:
+    def __init__(self, authority: trustme.CA, name: str, *answers: bytes) -> None:
+        self._answers = iter(answers)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(name).configure_cert(context)
         self._listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
@@ -319,9 +321,13 @@ class TLSServer:
             except OSError:
                 return
             with connection:
-                if connection.recv(65536):
+                while connection.recv(65536):
                     self.requests += 1
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n50")
+                    last = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n50"
+                    answer = next(self._answers, last)
+                    connection.sendall(answer)
+                    if answer is last:
+                        break
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -345,6 +351,23 @@ def test_certificates_are_verified(name: str, trusted: bool) -> None:
             assert "certificate" in str(error).lower() or "mismatch" in str(error).lower()
             assert server.requests == 0
     finally:
+        server.close()
+
+
+def test_a_reply_that_comes_twice_in_one_record_is_not_the_next_ones() -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    # To where what is read ahead ends, so that nothing of the second is thrown away with that.
+    size = io.DEFAULT_BUFFER_SIZE - len(head % 1000)
+    server = TLSServer(authority, "127.0.0.1", (head % size + b"1" * size) * 2)
+    network = Network(ssl_context=context)
+    try:
+        assert len(network.handle(Request("GET", f"{server.url}/one", repeatable=True)).body) == size
+        assert network.handle(Request("GET", f"{server.url}/two", repeatable=True)).body == b"50"
+    finally:
+        network.close()
         server.close()
 
 
