@@ -27,6 +27,7 @@ from urllib3 import exceptions as u3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.wait import wait_for_read
 
 from mspace_legacy._version import __version__
 from mspace_legacy.errors import (
@@ -39,13 +40,13 @@ from mspace_legacy.errors import (
     WrongType,
     outcome_unknown,
 )
-from mspace_legacy.secrets import MASK, RedactingFilter
+from mspace_legacy.secrets import MASK, RedactingFilter, Secret
 from mspace_legacy.wire.http import Request, Response
 
 __all__ = ["DEFAULT_TIMEOUT", "Network", "Timeout", "checked_timeout"]
 
 Timeout = float | tuple[float, float]
-"""Seconds: one number for both, or a pair of connecting and of the whole reply."""
+"""Seconds: one number for both, or a pair of each step of connecting and of the whole reply."""
 
 DEFAULT_TIMEOUT: tuple[float, float] = (5.0, 30.0)
 DEFAULT_MAX_REPLY = 1 << 20
@@ -95,13 +96,15 @@ class _Progress(threading.local):
 
     `unsent` is true only while it is certain that no byte of the request was handed to a socket, so that a
     connection that is not one of ours, as vcrpy puts in their place, counts as one that may have sent.
-    `alone` is true where the request is to have a connection of its own. `room` is how many bytes there may be of
+    `alone` is true where the request is to have a connection of its own; `secrets` are those of the request, and so
+    tell whose it is. `room` is how many bytes there may be of
     the reply as it comes over the wire, with its headers and all that its coding adds.
     """
 
     unsent = False
     connecting = False
     alone = False
+    secrets: tuple[Secret, ...] = ()
     room = math.inf
 
 
@@ -109,20 +112,37 @@ _progress = _Progress()
 
 
 class _TellsProgress(http.client.HTTPConnection):
+    asked_by: tuple[Secret, ...] | None = None
+    """The secrets of the last request by this connection."""
+
     def connect(self) -> None:
         _progress.unsent = _progress.connecting = True
         try:
             super().connect()
         finally:
             _progress.connecting = False
+        _refuse_what_spoke_first(self.sock)
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
         # A CONNECT to a proxy goes through here as well, but is not yet the request.
         if not _progress.connecting:
+            self.asked_by = _progress.secrets
             _progress.unsent = False
         super().send(data)
+
+
+def _refuse_what_spoke_first(sock: socket.socket) -> None:
+    """Raise where anything came by a connection before it was used: it would be taken for the reply.
+
+    Over TLS, tickets of a session may have come, which only the library can tell from a reply.
+    """
+    if type(sock) is not socket.socket or not wait_for_read(sock, 0):
+        return
+    came = sock.recv(1, socket.MSG_PEEK)
+    sock.close()
+    raise _SpokeFirst("a reply before the request") if came else _SpokeFirst("the end before the request")
 
 
 class _WithinTime(io.RawIOBase):
@@ -198,10 +218,16 @@ class _Lending(HTTPConnectionPool):
 
     On one that is kept, a reply that the service sends twice may arrive after the next request was written, and be
     taken for its reply; and the service may close it just as a request is on its way, which then nobody knows of.
+    For the first reason, what one account asked by is closed before another account asks: urllib3 connects it anew.
     """
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        return self._new_conn() if _progress.alone else super()._get_conn(timeout)
+        if _progress.alone:
+            return self._new_conn()
+        conn = super()._get_conn(timeout)
+        if getattr(conn, "asked_by", None) not in (None, _progress.secrets):
+            conn.close()
+        return conn
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None and (_progress.alone or _holds_more(conn)):
@@ -238,10 +264,11 @@ class _SecurePool(_Lending, HTTPSConnectionPool):
 class Network:
     """HTTP and HTTPS over urllib3: a pool of kept-alive connections for each host, safe for threads.
 
-    Reads share the connections that are kept. A send or a top-up has one of its own, opened for it and closed after
-    it, so that no reply but its own can come by it.
+    The reads of an account share the connections that are kept. A send or a top-up has one of its own, opened for it
+    and closed after it, so that no reply but its own can come by it.
 
-    :param timeout: seconds for connecting and for the whole of the reply; (5, 30) by default.
+    :param timeout: seconds for each step of connecting (each address of the host, the proxy's tunnel, TLS), and for
+        the whole of the reply; (5, 30) by default. How long a name is looked up is the system's to bound.
     :param max_reply: bytes of a reply's body; a longer one is an error. 1 MiB by default.
     :param connections: kept open for each host at most; more are opened when more threads ask at once.
     :param proxy: URL of a proxy for every request; None takes `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` from the
@@ -298,6 +325,7 @@ class Network:
         outer = vars(_progress).copy()
         _progress.unsent = True
         _progress.alone = not request.repeatable
+        _progress.secrets = request.secrets
         _progress.room = _MOST_HEADERS + _MOST_CODED * self._max_reply
         try:
             pool, absolute = self._pools.get(origin) or self._open(origin)
@@ -448,6 +476,10 @@ class _TooLarge(u3.HTTPError):
     """A reply longer than the limit."""
 
 
+class _SpokeFirst(u3.HTTPError):
+    """Something that came by a connection before a request had gone by it."""
+
+
 def _failure(error: Exception, origin: str, request: Request) -> TransportError:
     fault, reason = _diagnosis(error, before=_progress.unsent)
     host = urlsplit(origin).hostname or ""
@@ -479,6 +511,8 @@ def _diagnosis(error: Exception, *, before: bool) -> tuple[TransportFault, str]:
                 (link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), ""
             )
             return "tls", f"TLS failed{f' ({detail})' if detail else ''}"
+        if has(_SpokeFirst):
+            return "not-connected", f"there came {error}"
         return "not-connected", next(
             (link.strerror for link in chain if isinstance(link, OSError) and link.strerror), type(error).__name__
         )

@@ -63,11 +63,16 @@ def running(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> str:
-    """The line of its log that holds `text`."""
+    """The line of its log that holds `text`, which ends the process if it does not come."""
     assert process.stderr is not None
-    for line in process.stderr:
-        if text in line:
-            return line
+    given_up = threading.Timer(60, process.kill)
+    given_up.start()
+    try:
+        for line in process.stderr:
+            if text in line:
+                return line
+    finally:
+        given_up.cancel()
     pytest.fail(f"it ended before it said {text!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -20,9 +21,10 @@ from typing import Any
 import pytest
 import trustme
 import urllib3
+from urllib3.util import connection as connection_to
 
 from mspace_legacy import OutcomeUnknown, Secret, errors
-from mspace_legacy.models import Balance, SendText
+from mspace_legacy.models import Balance, Login, SendText
 from mspace_legacy.transport import Network, Retry, Transport
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response
@@ -136,6 +138,56 @@ def test_a_reply_that_comes_twice_is_not_taken_for_that_of_the_next_send(scripte
         network.handle(send(scripted.url))
     network.close()
     assert taken == []
+
+
+def test_a_reply_that_comes_twice_is_not_taken_for_that_of_another_accounts_read(scripted: ScriptedServer) -> None:
+    """As above: the wrong password of the second login would be told as right."""
+
+    def twice(connection: socket.socket) -> bool:
+        reply(b"exists")(connection)
+        connection.settimeout(1)
+        if connection.recv(65536):
+            reply(b"exists")(connection)
+        return False
+
+    scripted.script = [twice, reply(b"wrong password")]
+    network, base = Network(), legacy.base_url(scripted.url)
+    told = [
+        network.handle(legacy.encode_request(Login("u"), Secret(password), base=base)).body
+        for password in (CANARY, "another")
+    ]
+    network.close()
+    assert told == [b"exists", b"wrong password"]
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n50", b""])
+def test_what_speaks_before_it_is_asked_is_sent_nothing(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        connecting, speaking = connection_to.create_connection, threading.Event()
+
+        def speak() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(first)
+                connection.shutdown(socket.SHUT_WR)
+                speaking.set()
+                # Closed with something unread, it is reset.
+                with contextlib.suppress(ConnectionResetError):
+                    got.append(connection.recv(65536))
+
+        def connect_slowly(*args: Any, **kwargs: Any) -> socket.socket:
+            connection = connecting(*args, **kwargs)
+            assert speaking.wait(10)
+            time.sleep(0.05)
+            return connection
+
+        monkeypatch.setattr(connection_to, "create_connection", connect_slowly)
+        spoken = threads.submit(speak)
+        error = assert_not_sent(send(f"http://127.0.0.1:{listener.getsockname()[1]}"), "not-connected")
+        spoken.result(10)
+    assert "before the request" in str(error)
+    assert b"".join(got) == b""
 
 
 def test_redirects_and_errors_are_replies(scripted: ScriptedServer) -> None:
