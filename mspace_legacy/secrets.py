@@ -25,6 +25,11 @@ _LONGEST_SPELT = 128
 """Characters. Of a longer one only the usual spellings are masked: a pattern for each of its characters would take
 minutes to make, and whoever sends a request chooses how long its password is."""
 
+_LONG = 16
+_LEAST_QUOTED = 12
+"""Characters. Of a secret that is long, so many from its beginning are masked too: a service that refuses a key may
+quote a part of it. Fewer may be the account's name, after which keys are called."""
+
 _NAME = r"(?:password|apikey)"
 _KEY = r"(?:senderid|recipient|message|clientname|subaccname|noofsms|username|messageid)"
 _MASKED = rf"\g<1>{MASK}"
@@ -123,7 +128,8 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
     """`text` with the values of `password` and `apikey` masked, wherever they stand by their name.
 
     Of `secrets`, those of four characters and more are masked wherever they stand at all, in any spelling that a URL,
-    JSON, XML, HTML or a repr may give them.
+    JSON, XML, HTML or a repr may give them. Of those of sixteen and more, so is a part: the first twelve and whatever
+    follows of them.
 
     :param by_name: false masks `secrets` alone.
     """
@@ -137,6 +143,8 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
                 text = text.replace(spelling, MASK)
         elif len(value) >= _SHORTEST_KNOWN:
             text = _any_spelling(value).sub(MASK, text)
+        if len(value) >= _LONG:
+            text = _beginning(value).sub(MASK, text)
     for mask in _BY_NAME if by_name else ():
         text = mask(text)
     return text
@@ -168,6 +176,15 @@ def _misread(value: str) -> list[str]:
 def _any_spelling(value: str) -> re.Pattern[str]:
     """Each character in any of its spellings: who writes a secret down may mix them."""
     return re.compile("".join(map(_spelt, value)), re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=64)
+def _beginning(value: str) -> re.Pattern[str]:
+    """As much of it as there is, from `_LEAST_QUOTED` characters on."""
+    rest = ""
+    for character in reversed(value[_LEAST_QUOTED:_LONGEST_SPELT]):
+        rest = f"(?:{re.escape(character)}{rest})?"
+    return re.compile(re.escape(value[:_LEAST_QUOTED]) + rest, re.IGNORECASE)
 
 
 def _spelt(character: str) -> str:

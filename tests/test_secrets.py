@@ -221,6 +221,22 @@ def test_a_short_secret_is_masked_by_its_key_only() -> None:
     assert redact("/username=u/password=abc", secrets) == f"/username=u/password={MASK}"
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("unknown key 0123abcd4567, ask for another", "unknown key ***, ask for another"),
+        ("unknown key 0123abcd4567...", "unknown key ***..."),
+        ("unknown key 0123ABCD4567e***", "unknown key ******"),
+        ("unknown key 0123abcd4567ef and 0123abcd4567efgh", "unknown key *** and ***"),
+        ("unknown key 0123abcd456", "unknown key 0123abcd456"),
+    ],
+)
+def test_a_part_of_a_long_secret_is_masked(text: str, left: str) -> None:
+    for whole in ("0123abcd4567efgh", "0123abcd4567efgh890" * 40):
+        assert redact(text, [Secret(whole)]) == left
+    assert redact("unknown key 0123abcd4567", [Secret("0123abcd4567efg")]) == "unknown key 0123abcd4567"
+
+
 def test_several_secrets_are_all_masked() -> None:
     # The one is the beginning of the other: neither order may leave the rest of the longer one.
     for secrets in ([Secret("canary"), Secret(CANARY)], [Secret(CANARY), Secret("canary")]):
