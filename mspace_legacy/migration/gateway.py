@@ -170,7 +170,9 @@ class Gateway:
         _access_log.info("%s", exchange)
         if self._metrics:
             self._metrics.observe(exchange)
-        return replace(told.response, headers=(*told.response.headers, ("X-Request-Id", request_id)))
+        # The API behind may number its requests too, but the caller finds ours in the log.
+        others = (pair for pair in told.response.headers if pair[0].lower() != "x-request-id")
+        return replace(told.response, headers=(*others, ("X-Request-Id", request_id)))
 
     def close(self) -> None:
         """Wait for the comparisons under way, within bounds, and close the transport below."""

@@ -753,6 +753,13 @@ def test_the_request_id_of_a_trusted_proxy_is_kept_if_it_is_one(make: Make, peer
     assert re.fullmatch("[a-z0-9-]+", told)
 
 
+def test_the_request_id_is_not_that_of_the_service_behind(make: Make) -> None:
+    behind = Says(Response(200, b"50", (("x-request-id", "theirs"),)))
+    told = asked(make("*=legacy", behind), "").header("x-request-id")
+    assert told
+    assert "theirs" not in told
+
+
 CANARIES = {"password": "canary-pw-1", "key": "canary-key-2", "text": "canarytext3", "number": "722987654"}
 
 
