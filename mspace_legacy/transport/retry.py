@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
-
-import tenacity
+from typing import TYPE_CHECKING, Any
 
 from mspace_legacy.errors import InvalidInput, NotSent, TransportError
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire.http import Request, Response
+
+if TYPE_CHECKING:
+    import tenacity
 
 __all__ = ["DEFAULT_TOTAL_TIME", "Retry"]
 
@@ -56,9 +57,8 @@ class Retry:
         self._transport = transport
         self._attempts = attempts
         self._total_time = total_time
-        self._backoff = tenacity.wait_exponential(multiplier=first_pause, max=longest_pause) + tenacity.wait_random(
-            0, first_pause
-        )
+        self._first_pause = first_pause
+        self._longest_pause = longest_pause
 
     def __repr__(self) -> str:
         return f"Retry({self._transport!r})"
@@ -79,6 +79,9 @@ class Retry:
 
     def _again(self, request: Request, outcome: Response | TransportError, began: float) -> Response:
         """Go on after the first attempt, which tenacity is told of as if it had made it."""
+        # Imported here, as few calls fail and it is slow to import.
+        import tenacity
+
         first: list[Response | TransportError] = [outcome]
 
         def attempt() -> Response:
@@ -89,19 +92,22 @@ class Retry:
                 raise outcome
             return outcome
 
+        growing = tenacity.wait_exponential(multiplier=self._first_pause, max=self._longest_pause)
+        jitter = tenacity.wait_random(0, self._first_pause)
+
+        def pause(state: tenacity.RetryCallState) -> float:
+            return max(growing(state) + jitter(state), _asked_pause(state.outcome))
+
         left = max(0.0, self._total_time - (time.monotonic() - began))
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(left),
-            wait=self._pause,
+            wait=pause,
             retry=tenacity.retry_if_exception(lambda error: _may_be_repeated(request, error))
             | tenacity.retry_if_result(lambda reply: _has_passing_status(request, reply)),
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         )
         response: Response = retrying(attempt)
         return response
-
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        return max(self._backoff(state), _asked_pause(state.outcome))
 
     def close(self) -> None:
         """Close the transport below."""
