@@ -91,6 +91,7 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _REFUSING = re.compile(
     r"fail|reject|invalid|error|denied|block|blacklist|insufficient|unsuccess|not (?:sent|allowed|success)", re.I
 )
+_HTTP_FAILURE = re.compile("[45][0-9][0-9]")
 _SUCCEEDED = re.compile(r"\bsuccess", re.IGNORECASE)
 _TOPPED_UP = re.compile(r"successful(?:ly)? top ?up of ([0-9]{1,18}) sms to (.*)", re.IGNORECASE | re.DOTALL)
 _USER_EXISTS = re.compile(r"user exists\W*", re.IGNORECASE)
@@ -349,7 +350,8 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
 
 
 def _refuses(record: Record) -> bool:
-    return bool(_REFUSING.search(record.get("status", "")))
+    status = record.get("status", "").strip()
+    return bool(_REFUSING.search(status) or _HTTP_FAILURE.fullmatch(status))
 
 
 def _is_false(value: object) -> bool:

@@ -974,15 +974,19 @@ _TOPPED_UP = "Successful Top up of 5 SMS to a"
             {"status": 500, "statusDescription": "internal service error", "message": [_DONE]},
             {"success": "false", "message": [_DONE]},
             {"status": "failed", "message": [_DONE]},
+            {"status": 400, "message": [_DONE]},
+            {"status": " 503 ", "message": [_DONE]},
             # With the failure where it has no id.
             {"status": 111, "error": "Insufficient Balance"},
             {"status": "successful", "error": "Insufficient Balance"},
         )],
         ("sendtext", f"<response><status>failed</status>{_DONE_XML}</response>"),
+        ("sendtext", f"<response><status>599</status>{_DONE_XML}</response>"),
         ("sendtext", f"<response><success>false</success>{_DONE_XML}</response>"),
         ("sendtext", f"<response><statusDescription>Insufficient Balance</statusDescription>{_DONE_XML}</response>"),
         *[("subacctopup", json.dumps(body)) for body in (
             {"status": "failed", "message": _TOPPED_UP},
+            {"status": 402, "message": _TOPPED_UP},
             {"message": _TOPPED_UP, "statusDescription": "Failed to deduct your account"},
             [_TOPPED_UP, "internal service error"],
         )],
@@ -993,6 +997,12 @@ _TOPPED_UP = "Successful Top up of 5 SMS to a"
 def test_a_success_that_the_reply_contradicts_is_unknown(operation: str, body: str) -> None:
     with pytest.raises(OutcomeUnknown):
         read(operation, body)
+
+
+@pytest.mark.parametrize("status", ["200", "399", "600", "4000", "0", "1400", "ok"])
+def test_a_status_around_the_messages_that_is_no_failure_of_http_says_nothing(status: str) -> None:
+    (message,) = read("sendtext", json.dumps({"status": status, "message": [_DONE]}))
+    assert message.outcome is Outcome.ACCEPTED
 
 
 @pytest.mark.parametrize(
