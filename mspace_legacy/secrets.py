@@ -144,7 +144,7 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
         elif len(value) >= _SHORTEST_KNOWN:
             text = _any_spelling(value).sub(MASK, text)
         if len(value) >= _LONG:
-            text = _beginning(value).sub(MASK, text)
+            text = _without_parts(text, value)
     for mask in _BY_NAME if by_name else ():
         text = mask(text)
     return text
@@ -178,13 +178,24 @@ def _any_spelling(value: str) -> re.Pattern[str]:
     return re.compile("".join(map(_spelt, value)), re.IGNORECASE)
 
 
-@functools.lru_cache(maxsize=64)
-def _beginning(value: str) -> re.Pattern[str]:
-    """As much of it as there is, from `_LEAST_QUOTED` characters on."""
-    rest = ""
-    for character in reversed(value[_LEAST_QUOTED:_LONGEST_SPELT]):
-        rest = f"(?:{re.escape(character)}{rest})?"
-    return re.compile(re.escape(value[:_LEAST_QUOTED]) + rest, re.IGNORECASE)
+def _without_parts(text: str, value: str) -> str:
+    """`text` with whatever is as the beginning of `value` masked, as far as it goes on like that."""
+    beginning = _any_spelling(value[:_LEAST_QUOTED])
+    kept, end = [], 0
+    while found := beginning.search(text, end):
+        kept.append(text[end : found.start()])
+        end = found.end()
+        for character in value[_LEAST_QUOTED:]:
+            goes_on = _any_spelling_of_one(character).match(text, end)
+            if not goes_on:
+                break
+            end = goes_on.end()
+    return MASK.join((*kept, text[end:]))
+
+
+@functools.lru_cache(maxsize=256)
+def _any_spelling_of_one(character: str) -> re.Pattern[str]:
+    return re.compile(_spelt(character), re.IGNORECASE)
 
 
 def _spelt(character: str) -> str:

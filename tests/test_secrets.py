@@ -234,6 +234,22 @@ def test_a_short_secret_is_masked_by_its_key_only() -> None:
 def test_a_part_of_a_long_secret_is_masked(text: str, left: str) -> None:
     for whole in ("0123abcd4567efgh", "0123abcd4567efgh890" * 40):
         assert redact(text, [Secret(whole)]) == left
+
+
+@pytest.mark.parametrize("length", [16, 128, 129, 600])
+def test_a_part_of_a_secret_of_any_length_is_masked_to_its_end(length: int) -> None:
+    value = "".join(f"{number:03x}" for number in range(1000))[:length]
+    assert redact(f"invalid key {value[:-3]}, ask for another", [Secret(value)]) == "invalid key ***, ask for another"
+
+
+@pytest.mark.parametrize(
+    "spelt", ["live%2F4f9a8b7c6d5e%2B4f", r"live\/4f9a8b7c6d5e+4f", "live&#47;4f9a8b7c6d5e&#43;4f"]
+)
+def test_a_part_of_a_secret_is_masked_in_any_spelling(spelt: str) -> None:
+    assert redact(f"bad key {spelt}...", [Secret("live/4f9a8b7c6d5e+4f3a2b1c")]) == "bad key ***..."
+
+
+def test_a_part_of_a_secret_that_is_too_short_stays() -> None:
     assert redact("unknown key 0123abcd4567", [Secret("0123abcd4567efg")]) == "unknown key 0123abcd4567"
 
 

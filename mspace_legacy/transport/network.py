@@ -12,6 +12,7 @@ import io
 import logging
 import math
 import os
+import queue
 import re
 import socket
 import ssl
@@ -27,6 +28,7 @@ from urllib3 import exceptions as u3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.ssltransport import SSLTransport
 from urllib3.util.wait import wait_for_read
 
 from mspace_legacy._version import __version__
@@ -91,20 +93,23 @@ def checked_timeout(timeout: Timeout) -> tuple[float, float]:
     return float(pair[0]), float(pair[1])
 
 
+_Account = tuple[str, tuple[Secret, ...]]
+"""A user name and what it asks by: who gives another password may be somebody else."""
+
+
 class _Progress(threading.local):
     """How far the exchange of this thread has come.
 
     `unsent` is true only while it is certain that no byte of the request was handed to a socket, so that a
     connection that is not one of ours, as vcrpy puts in their place, counts as one that may have sent.
-    `alone` is true where the request is to have a connection of its own; `secrets` are those of the request, and so
-    tell whose it is. `room` is how many bytes there may be of
-    the reply as it comes over the wire, with its headers and all that its coding adds.
+    `alone` is true where the request is to have a connection of its own; `account` is whose it is. `room` is how
+    many bytes there may be of the reply as it comes over the wire, with its headers and all that its coding adds.
     """
 
     unsent = False
     connecting = False
     alone = False
-    secrets: tuple[Secret, ...] = ()
+    account: _Account | None = None
     room = math.inf
 
 
@@ -112,8 +117,8 @@ _progress = _Progress()
 
 
 class _TellsProgress(http.client.HTTPConnection):
-    asked_by: tuple[Secret, ...] | None = None
-    """The secrets of the last request by this connection."""
+    asked_by: _Account | None = None
+    """Whose the last request by this connection was."""
 
     def connect(self) -> None:
         _progress.unsent = _progress.connecting = True
@@ -128,20 +133,22 @@ class _TellsProgress(http.client.HTTPConnection):
             self.connect()
         # A CONNECT to a proxy goes through here as well, but is not yet the request.
         if not _progress.connecting:
-            self.asked_by = _progress.secrets
+            self.asked_by = _progress.account
             _progress.unsent = False
         super().send(data)
 
 
 def _refuse_what_spoke_first(sock: socket.socket) -> None:
-    """Raise where anything came by a connection before it was used: it would be taken for the reply.
-
-    Over TLS, tickets of a session may have come, which only the library can tell from a reply.
-    """
-    if type(sock) is not socket.socket or not wait_for_read(sock, 0):
+    """Raise where anything has come by a connection that was not used yet: it would be taken for the reply."""
+    if not isinstance(sock, socket.socket) or not wait_for_read(sock, 0):
         return
-    came = sock.recv(1, socket.MSG_PEEK)
-    sock.close()
+    patience = sock.gettimeout()
+    sock.settimeout(0)
+    try:
+        came = sock.recv(1)
+    except ssl.SSLWantReadError:  # only the tickets of a session
+        sock.settimeout(patience)
+        return
     raise _SpokeFirst("a reply before the request") if came else _SpokeFirst("the end before the request")
 
 
@@ -213,6 +220,22 @@ class _SecureConnection(_TellsProgress, HTTPSConnection):
     response_class = _ReplyWithinTime
 
 
+class _Idle(queue.LifoQueue[Any]):
+    """The connections that are not in use: an account is given one of its own, else a new one, else the oldest."""
+
+    def _get(self) -> Any:
+        for wanted in (_progress.account, None):
+            for place in range(len(self.queue) - 1, -1, -1):
+                if _asked_by(self.queue[place]) == wanted:
+                    return self.queue.pop(place)
+        return self.queue.pop(0)
+
+
+def _asked_by(conn: Any) -> _Account | None:
+    # A place in the pool may be empty, or hold a connection that is not ours, such as vcrpy's.
+    return getattr(conn, "asked_by", None)
+
+
 class _Lending(HTTPConnectionPool):
     """Gives what acts a connection of its own, which nobody used before and nobody uses after.
 
@@ -221,28 +244,30 @@ class _Lending(HTTPConnectionPool):
     For the first reason, what one account asked by is closed before another account asks: urllib3 connects it anew.
     """
 
+    QueueCls = _Idle
+
     def _get_conn(self, timeout: float | None = None) -> Any:
         if _progress.alone:
             return self._new_conn()
         conn = super()._get_conn(timeout)
-        if getattr(conn, "asked_by", None) not in (None, _progress.secrets):
+        if _asked_by(conn) not in (None, _progress.account):
             conn.close()
         return conn
 
     def _put_conn(self, conn: Any) -> None:
-        if conn is not None and (_progress.alone or _holds_more(conn)):
+        if conn is not None and (_progress.alone or _may_hold_more(conn)):
             conn.close()
         if not _progress.alone:
             super()._put_conn(conn)
 
 
-def _holds_more(conn: Any) -> bool:
+def _may_hold_more(conn: Any) -> bool:
     """Whether more came than the reply, in the same record of TLS: decrypted, it does not make the socket readable,
-    and urllib3, which drops a connection with such a rest, can't see it.
+    and urllib3, which drops a connection with such a rest, can't see it. Of TLS within TLS nobody can tell.
     """
     # One that is not ours, such as vcrpy's, need have none.
     sock = getattr(conn, "sock", None)
-    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+    return isinstance(sock, SSLTransport) or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
 
 
 class _Pool(_Lending):
@@ -272,8 +297,9 @@ class Network:
     :param max_reply: bytes of a reply's body; a longer one is an error. 1 MiB by default.
     :param connections: kept open for each host at most; more are opened when more threads ask at once.
     :param proxy: URL of a proxy for every request; None takes `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` from the
-        environment, an empty text uses none.
-    :param ssl_context: for certificates of your own; by default those of the system, verified.
+        environment, an empty text uses none. Through one that is asked by https itself, what drips in within TLS
+        may outlast the time-outs.
+    :param ssl_context: for certificates of your own, a proxy's too; by default those of the system, verified.
     """
 
     def __init__(
@@ -325,7 +351,7 @@ class Network:
         outer = vars(_progress).copy()
         _progress.unsent = True
         _progress.alone = not request.repeatable
-        _progress.secrets = request.secrets
+        _progress.account = request.username, request.secrets
         _progress.room = _MOST_HEADERS + _MOST_CODED * self._max_reply
         try:
             pool, absolute = self._pools.get(origin) or self._open(origin)
@@ -425,7 +451,9 @@ class Network:
                 user, password = unquote(parts.username), unquote(parts.password or "")
                 auth = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}")
             host = parts.netloc.rpartition("@")[2]
-            manager = urllib3.ProxyManager(f"{parts.scheme}://{host}", proxy_headers=auth, **settings)
+            manager = urllib3.ProxyManager(
+                f"{parts.scheme}://{host}", proxy_headers=auth, proxy_ssl_context=self._ssl_context, **settings
+            )
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
         return manager
 

@@ -54,9 +54,9 @@ def decoded(body: bytes, charset: str) -> str:
 class Request:
     """An HTTP request. `url` is absolute and stands exactly as it goes over the wire, the secrets in it too.
 
-    `repeatable` says whether asking twice does no harm; `operation` what it asks for. `secrets` are those that
-    stand in it, so that whatever is printed of it, or of its reply, can be cleaned of them. `remote_address` is where
-    it came from, if a server of ours received it.
+    `repeatable` says whether asking twice does no harm; `operation` what it asks for, and `username` for which
+    account. `secrets` are those that stand in it, so that whatever is printed of it, or of its reply, can be cleaned
+    of them. `remote_address` is where it came from, if a server of ours received it.
     """
 
     method: str
@@ -65,6 +65,7 @@ class Request:
     body: bytes | None = None
     repeatable: bool = False
     operation: str = ""
+    username: str = ""
     secrets: tuple[Secret, ...] = ()
     remote_address: str = ""
 

@@ -89,6 +89,7 @@ def encode_request(
         {"Accept": MEDIA_TYPES[form or _FORMS.get(call.operation, "json")]},
         repeatable=call.repeatable,
         operation=call.operation,
+        username=call.username,
         secrets=(password,),
     )
 

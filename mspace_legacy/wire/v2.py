@@ -105,6 +105,7 @@ def encode_request(call: Call[Any], api_key: Secret, *, base: str, style: Style 
             {"Accept": MEDIA_TYPES["json"]},
             repeatable=call.repeatable,
             operation=call.operation,
+            username=call.username,
             secrets=(api_key,),
         )
     return Request(
@@ -114,6 +115,7 @@ def encode_request(call: Call[Any], api_key: Secret, *, base: str, style: Style 
         _body(style, call.operation, fields),
         repeatable=call.repeatable,
         operation=call.operation,
+        username=call.username,
         secrets=(api_key,),
     )
 

@@ -140,8 +140,11 @@ def test_a_reply_that_comes_twice_is_not_taken_for_that_of_the_next_send(scripte
     assert taken == []
 
 
-def test_a_reply_that_comes_twice_is_not_taken_for_that_of_another_accounts_read(scripted: ScriptedServer) -> None:
-    """As above: the wrong password of the second login would be told as right."""
+@pytest.mark.parametrize(("username", "password"), [("u", "another"), ("another", CANARY)])
+def test_a_reply_that_comes_twice_is_not_taken_for_that_of_another_accounts_read(
+    scripted: ScriptedServer, username: str, password: str
+) -> None:
+    """As above: the second login, which is wrong, would be told as right."""
 
     def twice(connection: socket.socket) -> bool:
         reply(b"exists")(connection)
@@ -153,11 +156,24 @@ def test_a_reply_that_comes_twice_is_not_taken_for_that_of_another_accounts_read
     scripted.script = [twice, reply(b"wrong password")]
     network, base = Network(), legacy.base_url(scripted.url)
     told = [
-        network.handle(legacy.encode_request(Login("u"), Secret(password), base=base)).body
-        for password in (CANARY, "another")
+        network.handle(legacy.encode_request(Login(name), Secret(word), base=base)).body
+        for name, word in (("u", CANARY), (username, password))
     ]
     network.close()
     assert told == [b"exists", b"wrong password"]
+
+
+def test_each_account_has_a_kept_connection_of_its_own_while_there_is_room(scripted: ScriptedServer) -> None:
+    network, base, keys = Network(connections=3), v2.base_url(scripted.url), [f"key-{name}" for name in "abcd"]
+
+    def ask(key: str) -> int:
+        network.handle(v2.encode_request(Balance("u"), Secret(key), base=base))
+        return scripted.connections
+
+    assert [ask(key) for key in keys[:3] * 3] == [1, 2, 3, *[3] * 6]
+    # The one that was not used for the longest time makes room.
+    assert [ask(key) for key in (keys[3], keys[1], keys[2], keys[3], keys[0])] == [4, 4, 4, 4, 5]
+    network.close()
 
 
 @pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n50", b""])
@@ -231,7 +247,7 @@ def test_a_fork_has_connections_of_its_own(scripted: ScriptedServer) -> None:
         base = legacy.base_url(scripted.url)
         return network.handle(legacy.encode_request(Balance(name), Secret("p"), base=base)).body
 
-    assert ask("before") == b"before"
+    assert ask("parent") == b"parent"
     ours, theirs = os.pipe()
     # What a fork does to the threads of the test itself is none of its business: the child only asks and ends.
     child = forked(lambda: os.write(theirs, ask("child")))

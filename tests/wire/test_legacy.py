@@ -76,7 +76,7 @@ def test_the_documented_request_of_each_operation(call: Call[Any], path: str, fo
     assert dict(request.headers) == {
         "Accept": {"text": "text/plain", "json": "application/json", "xml": "application/xml"}[form]
     }
-    assert request.operation == call.operation
+    assert (request.operation, request.username) == (call.operation, call.username)
     assert request.secrets == (password,)
 
 

@@ -155,7 +155,7 @@ def test_only_reading_is_repeatable_and_the_key_is_told(style: v2.Style) -> None
         "subacctopup": False, "resellerclienttopup": False,
     }  # fmt: skip
     for name, request in requests.items():
-        assert (request.operation, request.secrets) == (name, (KEY,))
+        assert (request.operation, request.username, request.secrets) == (name, CALLS[name].username, (KEY,))
 
 
 def test_there_is_no_login() -> None:
