@@ -172,7 +172,7 @@ def _misread(value: str) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def _any_spelling(value: str) -> re.Pattern[str]:
     """Each character in any of its spellings: who writes a secret down may mix them."""
     return re.compile("".join(map(_spelt, value)), re.IGNORECASE)
