@@ -439,11 +439,22 @@ def test_each_recipient_is_told_its_own(
     adapter.close()
 
 
-def test_two_countries_numbers_keep_their_ids(scripted: ScriptedServer) -> None:
-    records = [record("+256722000001", message_id="B"), record("+254722000001", message_id="A")]
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("254722000001", "256722000001"), ("+254722000001", "+256722000001")),
+        (("00254722000001", "00256722000001"), ("254722000001", "256722000001")),
+        # What differs in its form alone, and is told as it was asked.
+        (("+254722000001", "254722000001"), ("+254722000001", "254722000001")),
+    ],
+)
+def test_numbers_that_are_alike_keep_their_ids(
+    scripted: ScriptedServer, asked: tuple[str, str], told: tuple[str, str]
+) -> None:
+    records = [record(told[1], message_id="B"), record(told[0], message_id="A")]
     scripted.script = [reply(json.dumps({"message": records}).encode())]
     adapter = Adapter(Network(timeout=2), STORE, base_url=scripted.url)
-    sent = json.loads(ask(adapter, SendText("demo", "DEMO", ("254722000001", "256722000001"), "hi")).text())
+    sent = json.loads(ask(adapter, SendText("demo", "DEMO", asked, "hi")).text())
     assert [one["messageId"] for one in sent] == ["A", "B"]
     adapter.close()
 
