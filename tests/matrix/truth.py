@@ -67,6 +67,9 @@ _SLACK = 6.0
 _SILENT = ("stall", "half-close", "drip", "corrupt")
 
 
+_ENDS = ("reset", "close", "half-close")
+_FINISHED = 80
+"""Bytes of the client's last part of a handshake, at most (TLS 1.3), which come with the request."""
 _RECORD = 29
 """Bytes that TLS adds to what it carries, in each record, at most (TLS 1.2)."""
 
@@ -179,7 +182,7 @@ def _judge(cell: Cell, allowed: set[str], whole: int, twice: bool, longest: floa
 
 def _allowed(case: Case, *, struck: bool, whole: bool) -> set[str]:
     """What the first call may be told: if the fault did happen, and if the client had the whole reply before."""
-    fault = case.fault
+    fault, wire = case.fault, SURFACES[case.surface].wire
     final = FINAL.get(case.operation, "success")
     # What is told where the request may have arrived, and where it can't have.
     failure, early = ("unknown", "not sent") if case.acts else ("failed", "failed")
@@ -198,6 +201,9 @@ def _allowed(case: Case, *, struck: bool, whole: bool) -> set[str]:
         allowed = {final, "success", "refused", early, failure}
     elif fault.point in ("connect", "hello", "handshake"):
         allowed = _allowed_before(case, fault, final, failure, early)
+    elif wire == "https" and fault.point == "request" and fault.offset <= _FINISHED and fault.act in _ENDS:
+        # To the client the handshake is over. It is known whether that came before the first byte of the request.
+        allowed = {failure, early} if fault.lasting else {failure, final}
     elif case.sizes.handshake and fault.point == "reply" and abs(fault.offset - case.sizes.reply) <= _RECORD:
         # The same reply may take one record more or less, so that its end is not where it was.
         allowed = {final, failure}
@@ -223,11 +229,10 @@ def _allowed_before(case: Case, fault: Fault, final: str, failure: str, early: s
         return {final}
     told = early if case.sizes.handshake or fault.act == "refuse" else failure
     # What ends a connection may come before it is used, or just as it is.
-    ends = fault.act in ("reset", "close", "half-close")
-    may_be_told = {told, early} if ends else {told}
+    may_be_told = {told, early} if fault.act in _ENDS else {told}
     if fault.lasting or case.operation == "bind":
         return may_be_told
-    return {final} if told == early or not case.acts else {told, final} if ends else {told}
+    return {final} if told == early or not case.acts else {told, final} if fault.act in _ENDS else {told}
 
 
 def _acted(operation: str, before: State, after: State, calls: int) -> tuple[int, int, bool]:
