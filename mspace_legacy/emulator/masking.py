@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from http import HTTPStatus
 from urllib.parse import unquote
 
@@ -216,7 +216,9 @@ def masked_pdu(pdu: Pdu | ProtocolError | None, secrets: Iterable[Secret] = ()) 
     if isinstance(pdu, ProtocolError):
         return redact(f"{lines[0]}, sequence_number {pdu.sequence_number}, can't be read: {pdu}", secrets)
     lines += [f"  {field.name}: {_field(field.name, getattr(pdu, field.name))}" for field in fields(pdu)]
-    octets = encode(pdu)
+    # What stands behind the last TLV is read, but nothing writes it.
+    octets = encode(replace(pdu, rest=b"")) + pdu.rest
+    octets = len(octets).to_bytes(4, "big") + octets[4:]
     if isinstance(pdu, (BindReceiver, BindTransmitter, BindTransceiver)):
         start = octets.index(0, _HEADER) + 1
         end = octets.index(0, start)

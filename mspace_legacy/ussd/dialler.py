@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from mspace_legacy import msisdn as numbers
 from mspace_legacy.errors import InvalidInput, ReplyError, WrongType
+from mspace_legacy.secrets import Secret, redact
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.transport.network import Network, Timeout
 from mspace_legacy.ussd.messages import (
@@ -35,6 +36,7 @@ DEFAULT_TIMEOUT: tuple[float, float] = (5.0, 10.0)
 _LARGEST_ANSWER = 64 * 1024
 _NUMBER = "254722000000"
 _CODE = re.compile(r"[*#][0-9*#]*#")
+_CALLED_SECRET = re.compile("key|token|secret|pass|auth|sig", re.IGNORECASE)
 _UNSAFE = re.compile("[^!-~]")
 
 Respond = Callable[[bytes], str]
@@ -206,7 +208,7 @@ class Dialler:
                 case Transport():
                     reply = self._target.handle(_post(self._url, body))
                     taken = time.perf_counter() - begun
-                    status, raw = reply.status, reply.body
+                    status, raw = reply.status, self._masked(reply.body)
                     answer = self._read(status, raw, reply.header("content-type"))
                 case _:
                     text = self._target(body)
@@ -223,6 +225,10 @@ class Dialler:
         if failure:
             raise failure
         return self
+
+    def _masked(self, raw: bytes) -> bytes:
+        """The body, which may repeat the URL, without the secret of its query."""
+        return redact(raw.decode("latin-1"), _secrets_in(self._url), by_name=False).encode("latin-1")
 
     def _read(self, status: int, raw: bytes, content_type: str | None) -> Answer:
         charset = charset_of(content_type)
@@ -246,7 +252,12 @@ class Dialler:
 
 def _post(url: str, body: bytes) -> Request:
     headers = {"Content-Type": "application/json", "Accept": "text/plain, */*;q=0.5"}
-    return Request("POST", url, headers, body, operation="ussd")
+    return Request("POST", url, headers, body, operation="ussd", secrets=_secrets_in(url))
+
+
+def _secrets_in(url: str) -> tuple[Secret, ...]:
+    """Whatever in its query is called like a secret: another value may be a word of any screen."""
+    return tuple(Secret(value) for name, value in parse_qsl(urlsplit(url).query) if _CALLED_SECRET.search(name))
 
 
 def _is_this_machine(url: str) -> bool:

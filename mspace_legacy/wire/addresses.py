@@ -6,12 +6,14 @@ import re
 from urllib.parse import urlsplit
 
 from mspace_legacy.errors import InvalidInput, WrongType
-from mspace_legacy.secrets import redact
+from mspace_legacy.secrets import MASK, redact
 
 __all__ = ["service_url"]
 
 _APIS = ("/mspaceservice", "/smsapi")
 
+_BEHIND_THE_PATH = re.compile("([?#]).+", re.DOTALL)
+_NO_PORT = re.compile(r"(://(?:\[[^]/]*\]|[^]/:[]*):)(?!\d*(?:/|$))[^/]+")
 _UNSAFE = re.compile(r"[^!-~]|[<>\"{}|\\^`]")
 
 
@@ -23,8 +25,10 @@ def service_url(url: str, path: str, *, name: str) -> str:
     """
     if not isinstance(url, str):
         raise WrongType(f"{name} is a {type(url).__name__}: give a text such as 'https://host{path}'")
-    # What stands before an @ may be a password, however little the rest looks like a URL.
+    # What stands before an @ may be a password, however little the rest looks like a URL; so may a query, and what
+    # stands in a port's place where an @ was forgotten.
     shown = redact(f"...@{url.rpartition('@')[2]}" if "@" in url else url)
+    shown = _NO_PORT.sub(rf"\1{MASK}", _BEHIND_THE_PATH.sub(rf"\1{MASK}", shown))
     try:
         parts = urlsplit(url)
         port = parts.port

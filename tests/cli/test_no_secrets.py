@@ -128,7 +128,12 @@ def test_the_commands_of_an_account(
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
 @pytest.mark.parametrize(
-    "answer", [reply(b"CON Go on"), reply(b"END Bye"), reply(b"no answer"), reply(b"", "500 Oops"), close]
+    "answer",
+    [
+        *(reply(b"CON Go on"), reply(b"END Bye"), reply(b"no answer"), reply(b"", "500 Oops"), close),
+        *(reply(f"CON {PASSWORD}".encode()), reply(f"END ?key={quote(PASSWORD, safe='')}".encode())),
+        *(reply(f"no answer to {PASSWORD}".encode()), reply(PASSWORD.encode(), "404 Not Found")),
+    ],
 )
 def test_the_secret_of_a_callback(
     answer: Answer, form: list[str], listening: CanaryHandler, capsys: pytest.CaptureFixture[str]

@@ -14,7 +14,16 @@ from mspace_legacy.emulator.masking import command_name, masked_pdu, masked_repl
 from mspace_legacy.errors import ProtocolError
 from mspace_legacy.models import SendText
 from mspace_legacy.secrets import Secret
-from mspace_legacy.smpp.pdu import BindReceiver, BindTransmitter, Decoder, EnquireLink, SubmitSm, SubmitSmResp, encode
+from mspace_legacy.smpp.pdu import (
+    BindReceiver,
+    BindTransmitter,
+    Decoder,
+    DeliverSm,
+    EnquireLink,
+    SubmitSm,
+    SubmitSmResp,
+    encode,
+)
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response
 
@@ -166,6 +175,18 @@ def test_other_pdus_are_shown_whole() -> None:
     assert "  command_status: ESME_RTHROTTLED" in masked_pdu(SubmitSmResp(sequence_number=7, command_status=0x58))
     assert (command_name(pdu), command_name(EnquireLink(sequence_number=1))) == ("submit_sm", "enquire_link")
     assert masked_pdu(None) == ""
+
+
+def test_a_pdu_with_octets_behind_its_last_tlv_is_shown_as_it_came() -> None:
+    octets = encode(DeliverSm(sequence_number=7, short_message=b"Hi")) + b"\xff\xff\xff"
+    octets = len(octets).to_bytes(4, "big") + octets[4:]
+    decoder = Decoder()
+    decoder.feed(octets)
+    pdu = decoder.next_pdu()
+    assert pdu is not None
+    shown = masked_pdu(pdu)
+    assert bytes.fromhex(shown.splitlines()[-1]) == octets
+    assert "  rest: ff ff ff" in shown
 
 
 def test_a_bind_that_can_not_be_read_shows_nothing_of_it() -> None:

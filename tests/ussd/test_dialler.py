@@ -251,3 +251,10 @@ def test_a_callback_on_this_machine_is_not_asked_through_a_proxy(
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refusing_port}")
     with ScriptedServer(reply(b"CON x")) as server, Dialler(f"http://{name}:{server.port}/ussd") as phone:
         assert phone.dial().text == "x"
+
+
+def test_only_what_is_called_a_secret_in_the_query_is_masked(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"CON Kenya t0k3n-71")]
+    with Dialler(f"{scripted.url}/ussd?country=Kenya&accessToken=t0k3n-71") as handset:
+        assert handset.dial().text == "Kenya ***"
+        assert handset.transcript[-1].raw == b"CON Kenya ***"

@@ -82,6 +82,12 @@ def test_a_base_url_is_a_text(value: object) -> None:
         "user:canary@host",
         "http://host/mspaceservice/wr/sms/balance/username=u/password=canary?x",
         "http://host/smsapi/v2/balance/apikey=canary#x",
+        "http://host?key=canary",
+        "http://host/#canary",
+        "http://host/\n?x\ncanary",
+        "http://host:canary",
+        "http://host:80canary/x",
+        "http://[::1]:canary/",
     ],
 )
 def test_a_secret_in_a_base_url_is_not_shown(written: str) -> None:
@@ -89,6 +95,22 @@ def test_a_secret_in_a_base_url_is_not_shown(written: str) -> None:
         legacy.base_url(written)
     assert "canary" not in str(raised.value)
     assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("http://host/x?y", "'http://host/x?***'"),
+        ("http://host/x#", "'http://host/x#'"),
+        ("http://host:canary/x y", "'http://host:***/x y'"),
+        ("http://[::1]:canary", "'http://[::1]:***'"),
+        ("http://host:8080/x y:z", "'http://host:8080/x y:z'"),
+        ("http://[::1]/x y", "'http://[::1]/x y'"),
+    ],
+)
+def test_the_rest_of_a_base_url_is_shown(written: str, shown: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(shown)):
+        service_url(written, "/path", name="main_url")
 
 
 def test_the_refusal_says_what_to_write() -> None:
