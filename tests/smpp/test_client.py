@@ -911,7 +911,8 @@ def test_an_interruption_tells_what_was_answered_by_then() -> None:
     def script(peer: Peer, pdu: Pdu) -> None:
         if isinstance(pdu, SubmitSm) and smsc.taken:
             smsc.took(pdu)
-            # The first one's answer is there, as no other was sent before it.
+            # The first one's answer is there, as no other was sent before it; it is told a moment later.
+            time.sleep(0.2)
             os.kill(os.getpid(), signal.SIGINT)
         else:
             peer.obey(pdu)
