@@ -114,6 +114,16 @@ class _Channel(HTTPChannel):
     parser_class = _Parser
     logger = _connection_log
 
+    def writable(self) -> bool:
+        if self.requests and self.total_outbufs_len:
+            # The thread that holds the lock is writing, and tells when something is left. waitress asks for the
+            # socket all the same, can't use it, and asks again at once: for as long as that thread waits for Python's
+            # lock, which who asks so often keeps from it.
+            if not self.outbuf_lock.acquire(blocking=False):
+                return False
+            self.outbuf_lock.release()
+        return bool(super().writable())
+
     def handle_read(self) -> None:
         last, unfinished = self.last_activity, self.request is not None
         super().handle_read()

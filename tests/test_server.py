@@ -11,8 +11,11 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
 
 from mspace_legacy.emulator import Emulator
 from mspace_legacy.errors import InvalidInput, NotSent, ReplyError, ReplyLost, TransportError, TransportFault
@@ -625,6 +628,38 @@ def test_thirty_two_threads_are_answered_each_with_its_own(transport: Scripted) 
             thread.join()
     assert wrong == []
     assert len(transport.requests) == 32 * 20
+
+
+def test_the_loop_rests_while_a_thread_writes(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It asked the socket again and again, in vain, and so kept Python's lock from the very thread that wrote.
+    turns: list[bool] = []
+    turn, send = wasyncore.loop, HTTPChannel.send
+    writing = threading.Event()
+
+    def counted(*args: Any, **options: Any) -> None:
+        turns.append(writing.is_set())
+        turn(*args, **options)
+
+    def slow(channel: HTTPChannel, data: bytes, do_close: bool = True) -> int:
+        writing.set()
+        with connect(server):
+            time.sleep(0.2)
+        writing.clear()
+        return int(send(channel, data, do_close))
+
+    monkeypatch.setattr(wasyncore, "loop", counted)
+    monkeypatch.setattr(HTTPChannel, "send", slow)
+    assert ask(server) == (200, b"50")
+    assert sum(turns) < 10
+
+
+def test_what_a_thread_could_not_write_is_written_when_the_client_reads(server: Server, transport: Scripted) -> None:
+    size = 1 << 23
+    transport.answer = lambda request: Response(200, b"x" * size)
+    with connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        time.sleep(0.2)
+        assert everything(connection).count(b"x" * size) == 2
 
 
 def drip(connection: socket.socket, text: bytes, pause: float) -> bool:
