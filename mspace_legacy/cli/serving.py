@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol
@@ -65,22 +65,22 @@ def processors() -> int:
 
 
 def in_processes(
-    count: int,
-    listener: socket.socket,
-    serve: Callable[[], None],
+    listeners: Sequence[socket.socket],
+    serve: Callable[[socket.socket], None],
     tell: Callable[[], None],
     on_hangup: Callable[[], None],
 ) -> None:
-    """Have `count` forked processes `serve`, until SIGINT or SIGTERM; SIGHUP is passed on to each.
+    """Have a forked process `serve` by each of `listeners`, until SIGINT or SIGTERM; SIGHUP is passed on to each.
 
-    One that dies is put back. When this process dies, they stop as by SIGTERM.
+    One that dies is put back: who connected to it and was not yet heard waits for its successor. When this process
+    dies, they stop as by SIGTERM.
 
-    :param listener: the socket that they share; closed here when they are told to stop, so that nobody connects.
+    :param listeners: open here as well, and closed when the processes are told to stop, so that nobody connects.
     :param serve: heeds signals by `stopped_by_signals`; a SIGHUP that comes before waits until then.
     :param tell: called when signals are heeded, before anything is served.
     :param on_hangup: called here at SIGHUP: what one that is put back begins with has changed, too.
     """
-    began: dict[int, float] = {}
+    began: dict[int, tuple[float, socket.socket]] = {}
     stopping = False
     lifeline, held = os.pipe()
     heeded = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -89,38 +89,42 @@ def in_processes(
         nonlocal stopping
         stopping = stopping or number != signal.SIGHUP
         if stopping:
-            listener.close()
+            for listener in listeners:
+                listener.close()
         else:
             on_hangup()
         for child in list(began):
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM if stopping else signal.SIGHUP)
 
-    def begin() -> None:
+    def begin(listener: socket.socket) -> None:
         # A signal that comes before the child is known would not reach it.
         signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
         child = os.fork()
         if child:
-            began[child] = time.monotonic()
+            began[child] = time.monotonic(), listener
             signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
             return
         os.close(held)
-        _be_child(serve, lifeline, heeded)
+        for other in listeners:
+            if other is not listener:
+                other.close()
+        _be_child(lambda: serve(listener), lifeline, heeded)
 
     before = [(number, signal.signal(number, pass_on)) for number in heeded]
     try:
         tell()
-        for _ in range(count):
-            begin()
+        for listener in listeners:
+            begin(listener)
         while began:
             child, _ = os.wait()
-            age = time.monotonic() - began.pop(child)
+            since, listener = began.pop(child)
             if not stopping:
                 _log.error("process %d ended, another takes its place", child)
-                if age < _TOO_SOON:
+                if time.monotonic() - since < _TOO_SOON:
                     time.sleep(_TOO_SOON)
             if not stopping:
-                begin()
+                begin(listener)
     finally:
         for number, handler in before:
             signal.signal(number, handler)

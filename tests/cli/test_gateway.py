@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -407,6 +407,23 @@ def test_a_process_that_dies_is_put_back_and_all_are_counted_together(
         for _ in range(5):
             counted = b'mspace_gateway_requests_total{operation="balance",route="v2",status="200"} 20.0'
             assert counted in urllib3.request("GET", f"{url}/metrics").data
+
+
+@needs_proc
+def test_who_connects_to_a_process_that_died_is_heard_by_its_successor(
+    upstream: tuple[Upstream, str], tmp_path: Path
+) -> None:
+    with (
+        running(config(tmp_path, upstream[1], "workers = 2")) as (process, main_url),
+        ExitStack() as stack,
+    ):
+        victim, _ = both_of(process)
+        os.kill(victim, signal.SIGKILL)
+        connections = [stack.enter_context(connect(main_url)) for _ in range(32)]
+        for connection in connections:
+            connection.sendall(f"GET {PATH}/balance/username=demo/password={PASSWORD} HTTP/1.0\r\n\r\n".encode())
+        for connection in connections:
+            assert everything(connection).endswith(b"\r\n\r\n1000")
 
 
 @needs_proc
