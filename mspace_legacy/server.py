@@ -16,6 +16,8 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from urllib3.util.wait import wait_for_read
+
 from mspace_legacy.errors import MSpaceError, ReplyLost, TransportError
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.transport.listener import RESET_ON_CLOSE, listening
@@ -235,9 +237,11 @@ class Server:
         """
         while not self._stopping.is_set():
             wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+        self._hear_who_has_come()
         self._server.accepting = False
         self._server.del_channel(self._map)
         self._server.socket.close()
+        wasyncore.loop(timeout=0, use_poll=True, map=self._map, count=1)
         end = time.monotonic() + grace
         # They tell what waits for a thread that nothing was done: those under way may take all the time there is.
         self._server.task_dispatcher.set_thread_count(self._threads + _THREADS_THAT_REFUSE)
@@ -255,6 +259,13 @@ class Server:
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
         wasyncore.close_all(self._map, ignore_all=True)
+
+    def _hear_who_has_come(self) -> None:
+        """Accept who waits for it: closed unheard, the connection would be reset, and nobody knows what was done."""
+        for _ in range(_MOST_CONNECTIONS):
+            if not wait_for_read(self._server.socket, 0):
+                return
+            self._server.handle_accept()
 
     def _is_busy(self) -> bool:
         return any(channel.requests or channel.total_outbufs_len for channel in self._server.active_channels.values())

@@ -561,6 +561,19 @@ def test_stopping_tells_what_had_not_begun_that_nothing_was_done(transport: Scri
     assert [request.url.rpartition("/")[2] for request in transport.requests] == ["first"]
 
 
+def test_stopping_tells_who_was_not_heard_yet_that_nothing_was_done(transport: Scripted) -> None:
+    server = Server(transport)
+    with contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(connect(server)) for _ in range(20)]
+        for connection in waiting:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        server.stop()
+        server.serve()
+        for connection in waiting:
+            assert everything(connection).startswith(b"HTTP/1.1 503 ")
+    assert transport.requests == []
+
+
 def test_what_takes_longer_than_the_grace_is_logged(transport: Scripted, caplog: pytest.LogCaptureFixture) -> None:
     entered, go_on = threading.Event(), threading.Event()
 

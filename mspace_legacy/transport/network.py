@@ -19,7 +19,7 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -42,7 +42,7 @@ from mspace_legacy.errors import (
     WrongType,
     outcome_unknown,
 )
-from mspace_legacy.secrets import MASK, RedactingFilter, Secret
+from mspace_legacy.secrets import MASK, RedactingFilter, Secret, redact
 from mspace_legacy.wire.http import Request, Response
 
 __all__ = ["DEFAULT_TIMEOUT", "Network", "Timeout", "checked_timeout"]
@@ -391,7 +391,7 @@ class Network:
         getattr(raw, "release_conn", _nothing)()
         # items() of urllib3 counts what there is before it gives it; what vcrpy replays has no other.
         headers = tuple(getattr(raw.headers, "iteritems", raw.headers.items)())
-        return Response(raw.status, body, headers, raw.reason or "")
+        return Response(raw.status, _without_authorization(body, pool.proxy_headers), headers, raw.reason or "")
 
     def _read(self, raw: Any) -> bytes:
         length = raw.length_remaining
@@ -494,6 +494,15 @@ def _parts_of_proxy(proxy: str) -> SplitResult:
     except ValueError:
         pass
     raise InvalidInput("the proxy is not an http or https URL: write 'http://host:port'")
+
+
+def _without_authorization(body: bytes, proxy_headers: Mapping[str, str]) -> bytes:
+    """`body` without what the proxy was told: its page of an error may show the request."""
+    authorization = proxy_headers.get("proxy-authorization")
+    if authorization is None:
+        return body
+    told = Secret(authorization.removeprefix("Basic "))
+    return redact(body.decode("latin-1"), (told,), by_name=False).encode("latin-1")
 
 
 def _nothing() -> None:

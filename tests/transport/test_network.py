@@ -580,6 +580,14 @@ def test_a_proxy_with_a_user(scripted: ScriptedServer) -> None:
     assert b"proxy-authorization: Basic bWU6cHc=" in scripted.requests[0].split(b"\r\n")
 
 
+@pytest.mark.parametrize("spelt", [b"bWU6cHc=", b"bWU6cHc&#61;", b"bWU6cHc%3D"])
+def test_a_proxy_that_shows_the_request_shows_no_password(scripted: ScriptedServer, spelt: bytes) -> None:
+    page = b"<p>\xe9 Proxy-Authorization: Basic %s</p>"
+    scripted.script = [reply(page % spelt, "407 Proxy Authentication Required")]
+    response = fetch(read("http://api.invalid"), proxy=scripted.url.replace("//", "//me:pw@"))
+    assert response.body == page % b"***"
+
+
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
 def test_a_proxy_from_the_environment(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, scripted.url)
