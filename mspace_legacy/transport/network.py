@@ -428,7 +428,8 @@ class Network:
 
         parts = urlsplit(origin)
         proxies = getproxies()
-        if proxy_bypass(parts.netloc):
+        # With its port and without; an address of IPv6 without its brackets, as NO_PROXY has it.
+        if proxy_bypass(parts.netloc) or proxy_bypass(parts.hostname or ""):
             return ""
         return proxies.get(parts.scheme) or proxies.get("all", "")
 

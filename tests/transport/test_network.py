@@ -24,7 +24,9 @@ import urllib3
 from urllib3.util import connection as connection_to
 
 from mspace_legacy import OutcomeUnknown, Secret, errors
+from mspace_legacy.emulator import Emulator
 from mspace_legacy.models import Balance, Login, SendText
+from mspace_legacy.server import Server
 from mspace_legacy.transport import Network, Retry, Transport
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response
@@ -602,6 +604,14 @@ def test_no_proxy(
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refusing_port}")
     monkeypatch.setenv("NO_PROXY", pattern)
     assert fetch(read(scripted.url)).body == b"50"
+
+
+@pytest.mark.parametrize("pattern", ["::1", "[::1]", "localhost,::1"])
+def test_no_proxy_for_an_address_of_ipv6(monkeypatch: pytest.MonkeyPatch, refusing_port: int, pattern: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refusing_port}")
+    monkeypatch.setenv("NO_PROXY", pattern)
+    with Server(Emulator(), host="::1") as server:
+        assert fetch(read(server.url)).status == 200
 
 
 def test_an_empty_proxy_turns_the_environment_off(
