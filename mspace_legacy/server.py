@@ -48,6 +48,9 @@ _LONGEST_IDLE = 30
 """Seconds that a connection may say nothing, or no whole request: whoever holds very many of them must not keep
 others out for long."""
 _THREADS_THAT_REFUSE = 4
+_REST = 0.001
+"""Seconds for which a process that accepted somebody leaves the next to another, unless it has something to do."""
+_READ = 1 << 16
 _CHANNEL = "mspace_legacy.channel"
 
 
@@ -116,11 +119,17 @@ class _Channel(HTTPChannel):
     parser_class = _Parser
     logger = _connection_log
 
+    def __init__(self, server: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(server, *arguments, **options)
+        if server.is_shared:
+            # For one turn of the loop: whoever is awake would take all who come at once, and keep them.
+            server.accepting = False
+
     def writable(self) -> bool:
-        if self.requests and self.total_outbufs_len:
-            # The thread that holds the lock is writing, and tells when something is left. waitress asks for the
-            # socket all the same, can't use it, and asks again at once: for as long as that thread waits for Python's
-            # lock, which who asks so often keeps from it.
+        # The thread that holds the lock is writing, and tells when something is left, unless that is so much that it
+        # waits. waitress asks for the socket all the same, can't use it, and asks again at once: for as long as that
+        # thread waits for Python's lock, which who asks so often keeps from it.
+        if self.requests and 0 < self.total_outbufs_len <= self.adj.outbuf_high_watermark and not self.will_close:
             if not self.outbuf_lock.acquire(blocking=False):
                 return False
             self.outbuf_lock.release()
@@ -187,6 +196,7 @@ class Server:
             sockets=[listener or listening(host, port)],
             threads=threads,
             ident=None,
+            recv_bytes=_READ,
             max_request_body_size=_MAX_REQUEST,
             channel_timeout=_LONGEST_IDLE,
             cleanup_interval=5,
@@ -195,6 +205,7 @@ class Server:
             clear_untrusted_proxy_headers=False,
         )
         server.stopping = self._stopping
+        server.is_shared = listener is not None
         server.channel_class = _LiberalChannel if liberal else _Channel
         self._server = server
         self._threads = threads
@@ -236,7 +247,10 @@ class Server:
         Those that had not begun by then are answered with status 503: nothing was done.
         """
         while not self._stopping.is_set():
-            wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+            rests = not self._server.accepting
+            wasyncore.loop(timeout=_REST if rests else 1, use_poll=True, map=self._map, count=1)
+            if rests:
+                self._server.accepting = True
         self._hear_who_has_come()
         self._server.accepting = False
         self._server.del_channel(self._map)
@@ -262,9 +276,7 @@ class Server:
 
     def _hear_who_has_come(self) -> None:
         """Accept who waits for it: closed unheard, the connection would be reset, and nobody knows what was done."""
-        for _ in range(_MOST_CONNECTIONS):
-            if not wait_for_read(self._server.socket, 0):
-                return
+        while len(self._map) < _MOST_CONNECTIONS and wait_for_read(self._server.socket, 0):
             self._server.handle_accept()
 
     def _is_busy(self) -> bool:

@@ -22,7 +22,7 @@ from mspace_legacy.migration.gateway import Gateway, Metrics
 from mspace_legacy.migration.routes import Routes
 from mspace_legacy.migration.settings import Settings, load_settings
 from mspace_legacy.server import Server
-from mspace_legacy.transport.listener import listening, shares
+from mspace_legacy.transport.listener import listening
 from mspace_legacy.wire import legacy
 
 __all__ = ["gateway", "verifier"]
@@ -61,8 +61,7 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
             show(f"accounts  {', '.join(usernames)}")
         return DONE
     workers = settings.workers or processors()
-    listener = listening(settings.host, settings.port)
-    with shares(listener, workers) as listeners, _shared_counts(workers):
+    with listening(settings.host, settings.port) as listener, _shared_counts(workers):
 
         def tell() -> None:
             _tell(settings, listener.getsockname(), as_json=as_json)
@@ -80,10 +79,7 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
                     AccountStore.load(changed.accounts)
                     latest = replace(settings, routes=changed.routes, accounts=changed.accounts)
 
-            def serve(listener: socket.socket) -> None:
-                _serve(latest, config_file, listener, lambda: None)
-
-            in_processes(listeners, serve, tell, reread)
+            in_processes(workers, listener, lambda: _serve(latest, config_file, listener, lambda: None), tell, reread)
     return DONE
 
 

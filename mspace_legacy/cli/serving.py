@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol
@@ -48,8 +48,9 @@ def stopped_by_signals(server: Stoppable, on_hangup: Callable[[], None] | None =
     before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
     if on_hangup and hasattr(signal, "SIGHUP"):
         before.append((signal.SIGHUP, signal.signal(signal.SIGHUP, hangup)))
+    if hasattr(signal, "pthread_sigmask"):
         # One that came while nobody would have heeded it was held back by `in_processes`.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number for number, _ in before])
     try:
         yield
     finally:
@@ -65,22 +66,22 @@ def processors() -> int:
 
 
 def in_processes(
-    listeners: Sequence[socket.socket],
-    serve: Callable[[socket.socket], None],
+    count: int,
+    listener: socket.socket,
+    serve: Callable[[], None],
     tell: Callable[[], None],
     on_hangup: Callable[[], None],
 ) -> None:
-    """Have a forked process `serve` by each of `listeners`, until SIGINT or SIGTERM; SIGHUP is passed on to each.
+    """Have `count` forked processes `serve`, until SIGINT or SIGTERM; SIGHUP is passed on to each.
 
-    One that dies is put back: who connected to it and was not yet heard waits for its successor. When this process
-    dies, they stop as by SIGTERM.
+    One that dies is put back. When this process dies, they stop as by SIGTERM.
 
-    :param listeners: open here as well, and closed when the processes are told to stop, so that nobody connects.
-    :param serve: heeds signals by `stopped_by_signals`; a SIGHUP that comes before waits until then.
+    :param listener: the socket that they share; closed here when they are told to stop, so that nobody connects.
+    :param serve: heeds signals by `stopped_by_signals`; one that comes before waits until then.
     :param tell: called when signals are heeded, before anything is served.
     :param on_hangup: called here at SIGHUP: what one that is put back begins with has changed, too.
     """
-    began: dict[int, tuple[float, socket.socket]] = {}
+    began: dict[int, float] = {}
     stopping = False
     lifeline, held = os.pipe()
     heeded = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -89,42 +90,38 @@ def in_processes(
         nonlocal stopping
         stopping = stopping or number != signal.SIGHUP
         if stopping:
-            for listener in listeners:
-                listener.close()
+            listener.close()
         else:
             on_hangup()
         for child in list(began):
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM if stopping else signal.SIGHUP)
 
-    def begin(listener: socket.socket) -> None:
+    def begin() -> None:
         # A signal that comes before the child is known would not reach it.
         signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
         child = os.fork()
         if child:
-            began[child] = time.monotonic(), listener
+            began[child] = time.monotonic()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
             return
         os.close(held)
-        for other in listeners:
-            if other is not listener:
-                other.close()
-        _be_child(lambda: serve(listener), lifeline, heeded)
+        _be_child(serve, lifeline, heeded)
 
     before = [(number, signal.signal(number, pass_on)) for number in heeded]
     try:
         tell()
-        for listener in listeners:
-            begin(listener)
+        for _ in range(count):
+            begin()
         while began:
             child, _ = os.wait()
-            since, listener = began.pop(child)
+            age = time.monotonic() - began.pop(child)
             if not stopping:
                 _log.error("process %d ended, another takes its place", child)
-                if time.monotonic() - since < _TOO_SOON:
+                if age < _TOO_SOON:
                     time.sleep(_TOO_SOON)
             if not stopping:
-                begin(listener)
+                begin()
     finally:
         for number, handler in before:
             signal.signal(number, handler)
@@ -135,10 +132,9 @@ def in_processes(
 def _be_child(serve: Callable[[], None], lifeline: int, heeded: tuple[signal.Signals, ...]) -> None:
     code = 1
     try:
+        # They are held back until it serves: ended before, it would leave to a reset who has come by then.
         for number in heeded:
             signal.signal(number, signal.SIG_DFL)
-        # By default a SIGHUP would end it.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
         threading.Thread(target=_stop_with_parent, args=(lifeline,), daemon=True).start()
         serve()
         code = 0

@@ -19,7 +19,7 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -391,7 +391,9 @@ class Network:
         getattr(raw, "release_conn", _nothing)()
         # items() of urllib3 counts what there is before it gives it; what vcrpy replays has no other.
         headers = tuple(getattr(raw.headers, "iteritems", raw.headers.items)())
-        return Response(raw.status, _without_authorization(body, pool.proxy_headers), headers, raw.reason or "")
+        response = Response(raw.status, body, headers, raw.reason or "")
+        authorization = pool.proxy_headers.get("proxy-authorization")
+        return response if authorization is None else _without(authorization.removeprefix("Basic "), response)
 
     def _read(self, raw: Any) -> bytes:
         length = raw.length_remaining
@@ -497,13 +499,16 @@ def _parts_of_proxy(proxy: str) -> SplitResult:
     raise InvalidInput("the proxy is not an http or https URL: write 'http://host:port'")
 
 
-def _without_authorization(body: bytes, proxy_headers: Mapping[str, str]) -> bytes:
-    """`body` without what the proxy was told: its page of an error may show the request."""
-    authorization = proxy_headers.get("proxy-authorization")
-    if authorization is None:
-        return body
-    told = Secret(authorization.removeprefix("Basic "))
-    return redact(body.decode("latin-1"), (told,), by_name=False).encode("latin-1")
+def _without(authorization: str, response: Response) -> Response:
+    """`response` without what the proxy was told: its page of an error may show the request."""
+    secrets = (Secret(authorization),)
+
+    def masked(text: str) -> str:
+        return redact(text, secrets, by_name=False)
+
+    body = masked(response.body.decode("latin-1")).encode("latin-1")
+    headers = tuple((name, masked(value)) for name, value in response.headers)
+    return Response(response.status, body, headers, masked(response.reason))
 
 
 def _nothing() -> None:

@@ -409,10 +409,12 @@ def test_a_process_that_dies_is_put_back_and_all_are_counted_together(
             assert counted in urllib3.request("GET", f"{url}/metrics").data
 
 
+def ask(connection: socket.socket) -> None:
+    connection.sendall(f"GET {PATH}/balance/username=demo/password={PASSWORD} HTTP/1.0\r\n\r\n".encode())
+
+
 @needs_proc
-def test_who_connects_to_a_process_that_died_is_heard_by_its_successor(
-    upstream: tuple[Upstream, str], tmp_path: Path
-) -> None:
+def test_who_connects_while_a_process_is_dead_is_answered(upstream: tuple[Upstream, str], tmp_path: Path) -> None:
     with (
         running(config(tmp_path, upstream[1], "workers = 2")) as (process, main_url),
         ExitStack() as stack,
@@ -421,9 +423,53 @@ def test_who_connects_to_a_process_that_died_is_heard_by_its_successor(
         os.kill(victim, signal.SIGKILL)
         connections = [stack.enter_context(connect(main_url)) for _ in range(32)]
         for connection in connections:
-            connection.sendall(f"GET {PATH}/balance/username=demo/password={PASSWORD} HTTP/1.0\r\n\r\n".encode())
+            ask(connection)
         for connection in connections:
             assert everything(connection).endswith(b"\r\n\r\n1000")
+
+
+@needs_proc
+def test_who_connects_at_once_is_shared_out(upstream: tuple[Upstream, str], tmp_path: Path) -> None:
+    with (
+        running(config(tmp_path, upstream[1], "workers = 2")) as (process, main_url),
+        ExitStack() as stack,
+    ):
+        with connect(main_url) as connection:
+            ask(connection)
+            everything(connection)
+        before = [sockets_of(child) for child in both_of(process)]
+        for _ in range(32):
+            stack.enter_context(connect(main_url))
+        shares = [0, 0]
+        while sum(shares) < 32:
+            shares = [sockets_of(child) - had for child, had in zip(both_of(process), before, strict=True)]
+    assert min(shares) >= 4
+
+
+def sockets_of(process: int) -> int:
+    links = Path(f"/proc/{process}/fd").iterdir()
+    return sum(os.readlink(link).startswith("socket:") for link in links)
+
+
+@needs_proc
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.2, 0.5])
+def test_who_has_come_when_it_is_stopped_is_told(
+    upstream: tuple[Upstream, str], tmp_path: Path, seconds: float
+) -> None:
+    with (
+        running(config(tmp_path, upstream[1], "workers = 2")) as (process, main_url),
+        ExitStack() as stack,
+    ):
+        both_of(process)
+        time.sleep(seconds)
+        connections = [stack.enter_context(connect(main_url)) for _ in range(32)]
+        for connection in connections:
+            ask(connection)
+        process.terminate()
+        for connection in connections:
+            assert everything(connection).split()[1] in (b"200", b"503")
+        rest_of(process)
+    assert process.returncode == 0
 
 
 @needs_proc

@@ -585,9 +585,12 @@ def test_a_proxy_with_a_user(scripted: ScriptedServer) -> None:
 @pytest.mark.parametrize("spelt", [b"bWU6cHc=", b"bWU6cHc&#61;", b"bWU6cHc%3D"])
 def test_a_proxy_that_shows_the_request_shows_no_password(scripted: ScriptedServer, spelt: bytes) -> None:
     page = b"<p>\xe9 Proxy-Authorization: Basic %s</p>"
-    scripted.script = [reply(page % spelt, "407 Proxy Authentication Required")]
+    told = spelt.decode()
+    scripted.script = [reply(page % spelt, f"407 not by Basic {told}", f"X-Debug: Basic {told}\r\n")]
     response = fetch(read("http://api.invalid"), proxy=scripted.url.replace("//", "//me:pw@"))
     assert response.body == page % b"***"
+    assert response.reason == "not by Basic ***"
+    assert response.headers[0] == ("X-Debug", "Basic ***")
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
