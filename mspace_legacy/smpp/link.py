@@ -55,6 +55,7 @@ from mspace_legacy.smpp.session import (
     Bound,
     Chunk,
     Ended,
+    Event,
     Incoming,
     Session,
     State,
@@ -198,6 +199,8 @@ class _Connection:
         """Why it is of no more use, once it is not."""
         self.wakes_at = -math.inf
         """When `wait` ends by itself, while somebody is in it or about to be."""
+        self.came_with_the_bind: list[Event] = []
+        """What nothing that is submitted later can have caused."""
         self._socket = connection
         self._encrypted = isinstance(connection, ssl.SSLSocket)
         self._outbox: deque[Chunk] = deque()
@@ -630,7 +633,8 @@ class Link:
         with self._lock:
             data = connection.read()
             now = time.monotonic()
-            for event in itertools.chain(session.receive(data, now), session.check_time(now)):
+            early, connection.came_with_the_bind = connection.came_with_the_bind, []
+            for event in itertools.chain(early, session.receive(data, now), session.check_time(now)):
                 match event:
                     case Answered(part, _) if not part.begun:
                         # It lies in the outbox: taken at its word it would be told as sent, or sent once more.
@@ -660,6 +664,10 @@ class Link:
 
     def _answered(self, part: _Part, response: Pdu, now: float) -> None:
         self._note_use(now)
+        if isinstance(response, SubmitSmResp) and response.command_status and response.message_id:
+            told = f"refused as {status_name(response.command_status)}, and given an id"
+            self._settle(part, error=_unknown(told, "broken"))
+            return
         if isinstance(response, SubmitSmResp) and not response.command_status:
             self._newest_taken = max(self._newest_taken, part.number)
             self._throttled_since = None
@@ -754,7 +762,6 @@ class Link:
             if not self._closing:
                 _log.warning("%s: connection lost: %s", self, connection.over)
             now = time.monotonic()
-            self._throttled_since = None
             if now - connection.since > min(_LONGEST_RETRY, self._reconnect_for):
                 self._note_use(now)
         self._finish_all()
@@ -826,11 +833,13 @@ class Link:
             connection.wait()
             data = connection.read()
             now = time.monotonic()
-            for event in itertools.chain(session.receive(data, now), session.check_time(now)):
+            events = itertools.chain(session.receive(data, now), session.check_time(now))
+            for event in events:
                 if isinstance(event, Bound):
                     if session.state is State.UNBOUND:
                         raise refusal(event.response, "bind")
-                    # What came behind it is dealt with in the first turn, which does not wait.
+                    # It is dealt with in the first turn, which does not wait.
+                    connection.came_with_the_bind = list(events)
                     connection.wakes_at = now
                     return
                 if isinstance(event, Ended):

@@ -50,6 +50,7 @@ from mspace_legacy.smpp.pdu import (
     BindReceiver,
     BindReceiverResp,
     BindTransmitter,
+    BindTransmitterResp,
     DeliverSm,
     EnquireLink,
     EnquireLinkResp,
@@ -483,6 +484,43 @@ def test_throttling_that_does_not_end(status: int, kind: type[ServiceError]) -> 
             assert {type(failure(future)) for future in futures} == {kind}
         # At once, after 0.25 and after 0.5 seconds more: not again and again.
         assert 3 <= sum(isinstance(pdu, SubmitSm) for pdu in smsc.peers[0].received) <= 9
+
+
+@pytest.mark.parametrize(("status", "kind"), [(0x58, errors.Throttled), (0x14, errors.QueueFull)])
+def test_throttling_that_does_not_end_on_connections_that_do(status: int, kind: type[ServiceError]) -> None:
+    def throttle(peer: Peer, pdu: SubmitSm) -> None:
+        peer.refuse(pdu, status)
+        raise Hangup
+
+    with Smsc(only(SubmitSm, throttle)) as smsc, transmitter(smsc, throttled_for=1.0) as sender:
+        assert type(failure(sender.submit("MSPACE", NUMBER, "hi"))) is kind
+    assert len(smsc.peers) > 1
+
+
+@pytest.mark.parametrize("status", [0x58, 0x14, 0x08, 0x45])
+def test_a_refusal_with_an_id_leaves_open_what_was_done(status: int) -> None:
+    def refuse(peer: Peer, pdu: SubmitSm) -> None:
+        octets = bytearray(encode(SubmitSmResp(sequence_number=pdu.sequence_number, message_id="7")))
+        octets[8:12] = status.to_bytes(4, "big")
+        peer.connection.sendall(octets)
+
+    with Smsc(only(SubmitSm, refuse)) as smsc, transmitter(smsc) as sender:
+        assert isinstance(failure(sender.submit("MSPACE", NUMBER, "hi")), OutcomeUnknown)
+        submits = [pdu for pdu in smsc.peers[0].received if isinstance(pdu, SubmitSm)]
+    assert len(submits) == 1
+
+
+def test_an_answer_that_came_with_the_bind_is_none() -> None:
+    def script(peer: Peer, pdu: Pdu) -> None:
+        if isinstance(pdu, BindTransmitter):
+            early = [SubmitSmResp(sequence_number=number, message_id="forged") for number in range(2, 12)]
+            bound = BindTransmitterResp(sequence_number=pdu.sequence_number, system_id="smsc")
+            peer.connection.sendall(b"".join(map(encode, (bound, *early))))
+        elif isinstance(pdu, Unbind):
+            peer.obey(pdu)
+
+    with Smsc(script) as smsc, transmitter(smsc, timeout=0.5) as sender:
+        assert isinstance(failure(sender.submit("MSPACE", NUMBER, "hi")), OutcomeUnknown)
 
 
 def test_a_throttled_message_is_told_as_such_when_it_is_closed() -> None:
