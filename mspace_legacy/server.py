@@ -107,7 +107,11 @@ class _Refusal(ErrorTask):
 class _Parser(HTTPRequestParser):
     def parse_header(self, header_plus: bytes) -> None:
         try:
-            return super().parse_header(header_plus)
+            super().parse_header(header_plus)
+            if not self.chunked and not self.content_length:
+                # Nothing is left to go on with (RFC 9110, section 10.1.1): waitress would wait for it all the same.
+                self.expect_continue = False
+            return
         except ValueError:  # of urllib.parse, which waitress lets pass, and closes the connection without a reply
             pass
         raise ParsingError("The target is no URL")

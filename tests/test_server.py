@@ -124,6 +124,14 @@ def test_the_body_is_read_whole(server: Server, transport: Scripted, body: bytes
     assert transport.requests[0].body == body
 
 
+@pytest.mark.parametrize("length", ["", "Content-Length: 0\r\n"])
+def test_who_waits_to_go_on_without_a_body_is_answered(server: Server, transport: Scripted, length: str) -> None:
+    with connect(server) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n{length}\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert len(transport.requests) == 1
+
+
 def test_a_body_in_chunks_is_read_whole(server: Server, transport: Scripted) -> None:
     exchange(
         server, "POST / HTTP/1.1", "Host: h", "Transfer-Encoding: chunked", body=b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
@@ -180,7 +188,8 @@ def test_what_is_no_request_or_too_big_is_refused(
 def test_a_head_that_is_too_big_is_refused(server: Server, transport: Scripted) -> None:
     # The server does not read on to the end, so that its refusal may be lost to a reset.
     with contextlib.suppress(ConnectionError):
-        assert exchange(server, "GET / HTTP/1.1", "Host: h", f"X: {'x' * 300_000}").startswith(b"HTTP/1.1 431 ")
+        refusal = exchange(server, "GET / HTTP/1.1", "Host: h", f"X: {'x' * 300_000}")
+        assert refusal.startswith(b"HTTP/1.0 431 ")
     assert transport.requests == []
     assert ask(server)[0] == 200
 

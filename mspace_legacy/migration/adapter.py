@@ -118,7 +118,7 @@ def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
     """What tells a caller of the legacy API that there is no reply, or one that is `error`.
 
     A documented failure is what it is there: its text, and status 200. Anything else has a status that no caller
-    takes for success: 503 where nothing was sent, 502 where nobody can know, else the one that v2 gave.
+    takes for success: 503 where nothing was sent, 502 where nobody can know, else the one that v2 gave, be it a 503.
     """
     if isinstance(error, ServiceError):
         told = legacy.encode_reply(call, error, form)

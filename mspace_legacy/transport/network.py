@@ -7,6 +7,7 @@ socket?
 
 from __future__ import annotations
 
+import base64
 import http.client
 import io
 import logging
@@ -55,7 +56,8 @@ DEFAULT_MAX_REPLY = 1 << 20
 _USER_AGENT = f"mspace-legacy/{__version__}"
 _NEVER_AGAIN = urllib3.Retry(False, redirect=False)
 """What urllib3 makes of `retries=False`, at every request."""
-_LAST = {"Connection": "close"}
+_ACTS = {"Connection": "close", "Cache-Control": "no-store"}
+"""A send of the legacy API is a GET, and what lies between might answer it with the reply to one before."""
 _MOST_HEADERS, _MOST_CODED = 1 << 20, 8
 """Bytes of all headers of a reply, and bytes that its coding may take for each of its body."""
 
@@ -375,7 +377,7 @@ class Network:
             request.method,
             target,
             body=request.body,
-            headers={**(_LAST if _progress.alone else {}), "User-Agent": _USER_AGENT, **request.headers},
+            headers={**(_ACTS if _progress.alone else {}), "User-Agent": _USER_AGENT, **request.headers},
             retries=_NEVER_AGAIN,
             redirect=False,
             assert_same_host=False,
@@ -392,8 +394,10 @@ class Network:
         # items() of urllib3 counts what there is before it gives it; what vcrpy replays has no other.
         headers = tuple(getattr(raw.headers, "iteritems", raw.headers.items)())
         response = Response(raw.status, body, headers, raw.reason or "")
+        if _progress.alone and (response.header("Age") or "0").strip("0"):
+            raise _Stored("it is older than the request")
         authorization = pool.proxy_headers.get("proxy-authorization")
-        return response if authorization is None else _without(authorization.removeprefix("Basic "), response)
+        return response if authorization is None else _without(authorization, response)
 
     def _read(self, raw: Any) -> bytes:
         length = raw.length_remaining
@@ -500,8 +504,12 @@ def _parts_of_proxy(proxy: str) -> SplitResult:
 
 
 def _without(authorization: str, response: Response) -> Response:
-    """`response` without what the proxy was told: its page of an error may show the request."""
-    secrets = (Secret(authorization),)
+    """`response` without what the proxy was told: its page of an error may show the request, or the password."""
+    told = authorization.removeprefix("Basic ")
+    secrets = [Secret(told)]
+    if response.status >= 400:
+        # Elsewhere a short one might be what was asked for, such as a balance.
+        secrets.append(Secret(base64.b64decode(told).decode("latin-1").partition(":")[2]))
 
     def masked(text: str) -> str:
         return redact(text, secrets, by_name=False)
@@ -517,6 +525,10 @@ def _nothing() -> None:
 
 class _TooLarge(u3.HTTPError):
     """A reply longer than the limit."""
+
+
+class _Stored(u3.HTTPError):
+    """A reply to what acts that comes from a cache: the service was not asked."""
 
 
 class _SpokeFirst(u3.HTTPError):
@@ -561,6 +573,8 @@ def _diagnosis(error: Exception, *, before: bool) -> tuple[TransportFault, str]:
         )
     if has(_TooLarge):
         return "too-large", f"it is longer than allowed ({error})"
+    if has(_Stored):
+        return "broken", f"{error}: a cache answered"
     if has(u3.TimeoutError, TimeoutError):
         return "timeout", "it timed out"
     if has(u3.IncompleteRead, http.client.IncompleteRead, u3.InvalidChunkLength):

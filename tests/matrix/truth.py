@@ -310,7 +310,7 @@ def _of_outcome(outcome: Outcome) -> Word:
 
 
 def _of_reply(reply: GatewayReply, *, acts: bool) -> Word:
-    """As MIGRATION.md tells callers of the gateway to read it."""
+    """As MIGRATION.md tells callers of the gateway to read it; but for 503, which no API here says by itself."""
     if not acts:
         return "success" if reply.status == 200 and not failure_kind(reply.body) else "failed"
     if reply.status == 503:

@@ -593,6 +593,35 @@ def test_a_proxy_that_shows_the_request_shows_no_password(scripted: ScriptedServ
     assert response.headers[0] == ("X-Debug", "Basic ***")
 
 
+def test_a_proxys_page_shows_no_password_alone(scripted: ScriptedServer) -> None:
+    proxy = scripted.url.replace("//", "//me:hunter2@")
+    scripted.script = [reply(b"me may not enter by hunter2", "403 Forbidden")]
+    assert fetch(read("http://api.invalid"), proxy=proxy).body == b"me may not enter by ***"
+    # What was asked for may be alike.
+    scripted.script = [reply(b"1000")]
+    assert fetch(read("http://api.invalid"), proxy=proxy.replace("hunter2", "1000")).body == b"1000"
+
+
+# Caches
+
+
+def test_what_acts_asks_caches_for_nothing(scripted: ScriptedServer) -> None:
+    for request in (send(scripted.url), read(scripted.url)):
+        fetch(request)
+    assert [b"Cache-Control: no-store" in asked.split(b"\r\n") for asked in scripted.requests] == [True, False]
+
+
+@pytest.mark.parametrize(("age", "is_told"), [("0", True), ("1", False), ("7200", False)])
+def test_a_stored_reply_tells_nothing_of_what_acts(scripted: ScriptedServer, age: str, is_told: bool) -> None:
+    scripted.script = [reply(headers=f"Age: {age}\r\n")]
+    assert fetch(read(scripted.url)).body == b"50"
+    if is_told:
+        assert fetch(send(scripted.url)).body == b"50"
+        return
+    with pytest.raises(OutcomeUnknown, match="a cache answered"):
+        fetch(send(scripted.url))
+
+
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
 def test_a_proxy_from_the_environment(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, scripted.url)
