@@ -160,14 +160,23 @@ def spellings(value: str) -> list[str]:
     return sorted({value, *quoted, *escaped}, key=len, reverse=True)
 
 
+_USUAL_CHARSETS = ("utf-8", "cp1252", "latin-1")
+_CHARSETS = (
+    *_USUAL_CHARSETS, "cp437", "cp850", "cp852", "cp866", *(f"cp125{number}" for number in range(9) if number != 2),
+    *(f"iso8859-{number}" for number in range(2, 17) if number != 12),
+)  # fmt: skip
+"""What a service may write in, or say that it does: UTF-8, and those of a byte for each character."""
+
+
 @functools.lru_cache(maxsize=64)
 def _misread(value: str) -> list[str]:
     """What `value` looks like to who takes its bytes for those of another charset, the longest first."""
     found = set()
-    for charset in ("utf-8", "cp1252", "latin-1", "utf-16-le", "utf-16-be"):
+    charsets = _CHARSETS if len(value) <= _LONGEST_SPELT else _USUAL_CHARSETS
+    for charset in (*charsets, "utf-16-le", "utf-16-be"):
         # What the charset does not have is written as a question mark.
         octets = value.encode(charset, "replace")
-        for taken_for in ("utf-8", "cp1252", "latin-1"):
+        for taken_for in charsets:
             found |= {octets.decode(taken_for, errors).strip("\0") for errors in ("replace", "surrogateescape")}
     return sorted(found, key=len, reverse=True)
 

@@ -294,8 +294,10 @@ def test_a_secret_that_is_very_long_is_masked_as_the_usual_writers_spell_it() ->
 
 
 @pytest.mark.parametrize("password", [CANARY, "Zürich-geheim-pässword", "geheim-€-žluť", "пароль-geheim"])
-@pytest.mark.parametrize("codec", ["utf-8", "iso-8859-1", "cp1252", "utf-16-le", "utf-16-be", "utf-16"])
-@pytest.mark.parametrize("read", ["utf-8", "iso-8859-1", "cp1252"])
+@pytest.mark.parametrize(
+    "codec", ["utf-8", "iso-8859-1", "cp1252", "utf-16-le", "utf-16-be", "utf-16", "iso-8859-2", "cp1251", "cp437"]
+)
+@pytest.mark.parametrize("read", ["utf-8", "iso-8859-1", "cp1252", "iso-8859-5", "iso-8859-15", "cp1250", "cp850"])
 @pytest.mark.parametrize("errors", ["replace", "surrogateescape"])
 def test_a_secret_that_was_read_in_another_charset_is_masked(
     password: str, codec: str, read: str, errors: str

@@ -178,4 +178,7 @@ def _status(message: SentMessage) -> str:
         return ACCEPTED_WORD
     if outcome_of(message.words) is message.outcome:
         return message.words
-    return "unknown" if message.outcome is Outcome.UNKNOWN else f"failed: {message.words}"
+    if message.outcome is Outcome.UNKNOWN:
+        return "unknown"
+    told = f"failed: {message.words}"
+    return told if outcome_of(told) is Outcome.REJECTED else "failed"

@@ -84,13 +84,23 @@ _FAILURE_TEXTS: dict[type[ServiceError], str] = {
     errors.TopUpFailed: "Top up not Successful",
     errors.ServerError: "internal service error",
 }
+_SHORTEST_ECHO = 8
+"""Characters of a message or of words, one within the other; shorter ones may be alike by chance."""
 _LONGEST_FAILURE = 1_000
 """Characters. A failure is a short sentence; what is longer is a page that happens to hold one."""
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _REFUSING = re.compile(
-    r"fail|reject|invalid|error|denied|block|blacklist|insufficient|unsuccess|not (?:sent|allowed|success)", re.I
+    r"fail(?!over)|reject|invalid|error|denied|block|blacklist|insufficient|unsuccess|not (?:sent|allowed|success)",
+    re.I,
 )
+_NOT_REFUSING = re.compile(
+    r"(?<!not )(?<!not be )(?<!n't be )(?<!to be )\b(?:success|(?:sent|queued|accepted|submitted|delivered|ok)\b)"
+    r"|\btopped up\b|\b(?:no|not|0|zero|without)[ _-]?(?:error|fail|reject|den|block|invalid)",
+    re.I,
+)
+"""What leaves open, beside the words of a failure, that it is none: those of a success, or that there was none."""
+_NO_ERROR = re.compile(r"\W*(?:0|false|none|null|nil|ok|no[ _-]?errors?|success\w*)?\W*", re.I)
 _HTTP_FAILURE = re.compile("[45][0-9][0-9]")
 _SUCCEEDED = re.compile(r"\bsuccess", re.IGNORECASE)
 _TOPPED_UP = re.compile(r"successful(?:ly)? top ?up of ([0-9]{1,18}) sms to (.*)", re.IGNORECASE | re.DOTALL)
@@ -148,7 +158,8 @@ def decode_reply(call: Call[R], response: Response, redact: Callable[[str], str]
     """
     content = Content()
     try:
-        content = content_of(response)
+        # Where a name stands twice, JSON leaves open which counts.
+        content = content_of(response, unique=not call.repeatable)
         if 200 <= response.status < 300:
             return _masked(_read(call, content), redact)
         if isinstance(call, SendText) and 400 <= response.status < 500:
@@ -226,7 +237,7 @@ def _failure(
     acted = _may_have_acted(status)
 
     error: MSpaceError
-    if not call.repeatable and _claims_success(content):
+    if not call.repeatable and (_claims_success(content) or (status < 300 and _may_be_none(call, words))):
         # What it says elsewhere, or by its status, contradicts that: who knows?
         error = ReplyError(f"{said}, {problem}", body=body, status=status)
         acted = True
@@ -274,6 +285,19 @@ def _claims_success(content: Content) -> bool:
     return any(outcome is not Outcome.REJECTED for outcome in told) or any(map(_TOPPED_UP.fullmatch, content.words))
 
 
+def _may_be_none(call: Call[Any], words: Iterable[str]) -> bool:
+    """Whether the words of a failure may be none: those of a success are among them, or those of the message."""
+    message = call.message if isinstance(call, SendText) else ""
+    # An account's name stands in the first of the failures, and may be anything.
+    told = [word for word in words if not _FAILURES[0][0].search(word)]
+    return any(_NOT_REFUSING.search(word) or _echoes(message, word) for word in told)
+
+
+def _echoes(message: str, word: str) -> bool:
+    whole, part = sorted((message, word), key=len, reverse=True)
+    return len(part) >= _SHORTEST_ECHO and part in whole
+
+
 def _is_readable(text: str) -> bool:
     """Whether it is words at all, and not bytes that happen to decode."""
     return "\ufffd" not in text and any(map(str.isalpha, text))
@@ -295,8 +319,11 @@ def failure_text(error: ServiceError) -> str:
 # Bodies to content
 
 
-def content_of(response: Response) -> Content:
-    """What the body holds; `Unreadable` where it is neither safe XML nor JSON nor a text."""
+def content_of(response: Response, *, unique: bool = False) -> Content:
+    """What the body holds; `Unreadable` where it is neither safe XML nor JSON nor a text.
+
+    :param unique: and where an object of it has a name twice.
+    """
     body = response.body.removeprefix(_BOM).strip()
     if not body:
         raise Unreadable("it is empty")
@@ -306,7 +333,7 @@ def content_of(response: Response) -> Content:
         return _of_element(parse_xml(body))
     text = response.text().removeprefix("\ufeff").strip()
     if text[:1] in ("[", "{"):
-        return _of_json(parse_json(text), _DEEPEST_WRAPPING)
+        return _of_json(parse_json(text, unique=unique), _DEEPEST_WRAPPING)
     if text[:1] == text[-1:] == '"':
         try:
             text = parse_json(text).strip()
@@ -318,7 +345,10 @@ def content_of(response: Response) -> Content:
 def _of_json(value: dict[str, Any] | list[Any], wrappings: int) -> Content:
     if isinstance(value, list):
         return _of_list(value)
-    return _of_object({key.lower(): member for key, member in value.items()}, wrappings)
+    members = {key.lower(): member for key, member in value.items()}
+    if len(members) < len(value):
+        raise Unreadable("a name stands twice in it")
+    return _of_object(members, wrappings)
 
 
 def _of_list(items: list[Any]) -> Content:
@@ -345,8 +375,16 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
     content.words = [*_words(record), *content.words]
     # Of an object around others it tells of them all; else it may be one message's.
     failed = bool(wrapped) and _refuses(record)
-    content.is_error = content.is_error or bool(members.get("error") or failed or _is_false(members.get("success")))
+    told = _tells_error(members.get("error")) or failed or _is_false(members.get("success"))
+    content.is_error = content.is_error or told
     return content
+
+
+def _tells_error(value: Any) -> bool:
+    """Whether what stands by the name of an error is one."""
+    if isinstance(value, (dict, list)):
+        return any(map(_tells_error, value.values() if isinstance(value, dict) else value))
+    return value is not None and not _NO_ERROR.fullmatch(str(value))
 
 
 def _refuses(record: Record) -> bool:
@@ -359,11 +397,15 @@ def _is_false(value: object) -> bool:
 
 
 def _record(members: dict[str, Any]) -> Record:
-    return {
-        str(key).lower(): str(member)
+    told = [
+        (str(key).lower(), str(member))
         for key, member in members.items()
         if isinstance(member, (str, int, float)) and not isinstance(member, bool)
-    }
+    ]
+    record = dict(told)
+    if len(record) < len(told):
+        raise Unreadable("a name stands twice in it")
+    return record
 
 
 def _of_element(root: Element) -> Content:
@@ -373,11 +415,12 @@ def _of_element(root: Element) -> Content:
         if not text:
             return Content(records=[] if _is_listing(name) else None)
         is_value = not _NO_VALUE.search(name)
-        return Content(text=text if is_value else None, words=[text], is_error="error" in name)
+        is_error = "error" in name and not name.startswith("no") and _tells_error(text)
+        return Content(text=text if is_value else None, words=[text], is_error=is_error)
     outermost = _leaves(root)
     repeated = _repeated(root)
     records = repeated or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
-    failed = bool(outermost.get("error", "").strip()) or _is_false(outermost.get("success"))
+    failed = _tells_error(outermost.get("error")) or _is_false(outermost.get("success"))
     # As in JSON: of an element around others it tells of them all.
     return Content(
         records=records, words=_words(outermost), is_error=failed or (bool(repeated) and _refuses(outermost))
@@ -499,9 +542,14 @@ def _sent_message(record: Record) -> SentMessage:
     if "messageid" not in record and "status" not in record:
         raise Unreadable("a record has neither messageId nor status")
     status, description = _told_status(record)
+    message_id = record.get("messageid", "").strip()
+    outcome = outcome_of(status, description)
+    if message_id and not status and outcome is Outcome.REJECTED and description == record.get("message", "").strip():
+        # It was given an id, and the words may be its own.
+        outcome = Outcome.UNKNOWN
     return SentMessage(
-        message_id=record.get("messageid", "").strip(),
-        outcome=outcome_of(status, description),
+        message_id=message_id,
+        outcome=outcome,
         recipient=record.get("recipient", "").strip(),
         status=status,
         description=description,
@@ -520,10 +568,11 @@ def outcome_of(status: str, description: str = "") -> Outcome:
     if _accepts(status):
         # With the words of a failure, either may be true.
         return Outcome.UNKNOWN if failure_kind(description) or (refused and not succeeded) else Outcome.ACCEPTED
-    if _WHOLE_NUMBER.fullmatch(status):
-        # So it may with another number and the words of a success.
-        return Outcome.UNKNOWN if succeeded and not refused else Outcome.REJECTED
-    if failure_kind(status) or _REFUSING.search(status) or (not status and refused):
+    told = status or description
+    if _NOT_REFUSING.search(told) or _NOT_REFUSING.search(description):
+        # So it may with another status and the words of a success.
+        return Outcome.UNKNOWN
+    if _WHOLE_NUMBER.fullmatch(status) or failure_kind(told) or _REFUSING.search(told):
         return Outcome.REJECTED
     # Any other word might mean that it was taken.
     return Outcome.UNKNOWN

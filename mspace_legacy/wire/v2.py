@@ -292,7 +292,7 @@ def _told(message: SentMessage) -> tuple[int | str, str]:
     code = _code(message.status)
     status = _REJECTED_CODE if code is None or str(code) == ACCEPTED_CODE else code
     same = outcome_of(str(status), message.words) is Outcome.REJECTED
-    return status, message.words if same else f"failed: {message.words}"
+    return status, message.words if same else "failed"
 
 
 def _code(status: str) -> int | None:

@@ -513,7 +513,7 @@ def test_a_message_without_a_time_was_answered_now_where_the_vendor_lives() -> N
         (Outcome.ACCEPTED, "111", "", "successful"),
         (Outcome.REJECTED, "Invalid recipient", "", "Invalid recipient"),
         (Outcome.REJECTED, "7", "later", "failed: later"),
-        (Outcome.REJECTED, "successful", "", "failed: successful"),
+        (Outcome.REJECTED, "successful", "", "failed"),
         (Outcome.UNKNOWN, "queued", "", "queued"),
         (Outcome.UNKNOWN, "successful", "", "unknown"),
         (Outcome.UNKNOWN, "", "rejected", "unknown"),

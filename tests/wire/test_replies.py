@@ -8,6 +8,7 @@ import pickle
 import random
 import time
 import tracemalloc
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -37,6 +38,7 @@ from mspace_legacy.models import (
     Login,
     Outcome,
     ResellerClient,
+    SendText,
     SentMessage,
     SubAccountTopUp,
     SubUser,
@@ -455,7 +457,27 @@ def test_which_refusals_leave_it_open_whether_it_was_done(status: int, body: str
         ("112", "No credits", Outcome.REJECTED),
         ("112", "unsuccessful", Outcome.REJECTED),
         ("112", "Message not successful", Outcome.REJECTED),
-        ("112", "Rejected successfully", Outcome.REJECTED),
+        ("112", "Rejected successfully", Outcome.UNKNOWN),
+        ("200", "Message queued for delivery", Outcome.UNKNOWN),
+        ("202", "accepted", Outcome.UNKNOWN),
+        ("1", "Sent", Outcome.UNKNOWN),
+        ("1", "Not sent", Outcome.REJECTED),
+        ("1", "It could not be sent", Outcome.REJECTED),
+        ("1", "It can't be delivered", Outcome.REJECTED),
+        ("1", "It failed to be delivered", Outcome.REJECTED),
+        ("1", "Undelivered", Outcome.REJECTED),
+        ("0", "No error", Outcome.UNKNOWN),
+        ("0", "Success: 0 errors", Outcome.UNKNOWN),
+        ("No error", "", Outcome.UNKNOWN),
+        ("NO_ERROR", "", Outcome.UNKNOWN),
+        ("Success (0 errors)", "", Outcome.UNKNOWN),
+        ("successful, 0 failed", "", Outcome.UNKNOWN),
+        ("accepted, 0 rejected", "", Outcome.UNKNOWN),
+        ("Not blocked", "", Outcome.UNKNOWN),
+        ("failover", "", Outcome.UNKNOWN),
+        ("Delivered; not failed", "", Outcome.UNKNOWN),
+        ("failed", "Message sent", Outcome.UNKNOWN),
+        ("Blocked", "", Outcome.REJECTED),
         ("not successful", "", Outcome.REJECTED),
         ("Unsuccessful", "", Outcome.REJECTED),
         ("", "unsuccessful", Outcome.REJECTED),
@@ -464,6 +486,68 @@ def test_which_refusals_leave_it_open_whether_it_was_done(status: int, body: str
 def test_who_may_have_been_reached_is_not_told_as_refused(status: str, description: str, outcome: Outcome) -> None:
     body = json.dumps([{"messageId": "1", "status": status, "statusDescription": description}])
     assert [message.outcome for message in read("sendtext", body)] == [outcome]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": "false", "message": "Message sent"}',
+        '{"error": "0", "message": "Message queued"}',
+        '{"error": "No error", "status": "OK"}',
+        '{"error": {"code": 0}, "message": "done"}',
+        '{"error": "none", "message": "done"}',
+        "<r><error>0</error><message>Message queued</message></r>",
+        "<errors>none</errors>",
+        "<noerror>done</noerror>",
+        '{"error": "busy", "message": "Message sent"}',
+        "Message sent successfully. Warning: insufficient balance for the next one",
+        "OK: Successful Top up of 5 SMS to bob; insufficient balance for more",
+        "Request accepted. For help kindly contact provider",
+        "254722000000: successful, 254733000000: Insufficient Balance",
+        '["254722000000 successful", "254733000000 Insufficient Balance"]',
+        "1|254722000000|OK\n2|254733000000|Invalid sender ID",
+        '{"message": "Insufficient Balance", "message": "Message queued"}',
+        '{"message": "Message queued", "message": "Insufficient Balance"}',
+        '{"Message": "Message queued", "message": "Insufficient Balance"}',
+        '[{"messageId": "1", "status": "successful", "status": "failed"}]',
+        '[{"messageId": "1", "Status": "111", "status": "100"}]',
+    ],
+)
+@pytest.mark.parametrize("operation", ["sendtext", "subacctopup"])
+def test_a_failure_that_may_be_none_is_not_told_for_sure(operation: str, body: str) -> None:
+    try:
+        told = read(operation, body)
+    except OutcomeUnknown:
+        return
+    assert [message.outcome for message in told] == [Outcome.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Insufficient balance, pay now",
+        'Your message: "Dear parent, Insufficient balance, pay now"',
+        '{"result": "done", "message": "Insufficient balance, pay now"}',
+        "<sms><id>1</id><message>Insufficient balance</message></sms>",
+    ],
+)
+def test_words_of_the_message_itself_tell_no_failure_for_sure(body: str) -> None:
+    call = SendText("demo", "MSPACE", ("0722000000",), "Dear parent, Insufficient balance, pay now")
+    for asked, is_certain in ((call, False), (replace(call, message="Your parcel is here."), True)):
+        with pytest.raises(MSpaceError) as raised:
+            decode_reply(asked, response(body))
+        assert isinstance(raised.value, OutcomeUnknown) is not is_certain
+        assert isinstance(raised.value, errors.InsufficientBalance) is is_certain
+
+
+def test_a_message_with_an_id_and_no_status_is_not_refused_by_what_may_be_its_own_words() -> None:
+    body = '[{"messageId": "1", "recipient": "254722000000", "message": "Your payment failed"}]'
+    assert [message.outcome for message in read("sendtext", body)] == [Outcome.UNKNOWN]
+
+
+@pytest.mark.parametrize("name", ["success", "sent", "ok", "Insufficient Balance"])
+def test_the_name_of_an_account_leaves_nothing_open(name: str) -> None:
+    assert type(failed("subacctopup", f"Failed to top up {name} account")) is errors.TopUpFailed
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 422, 499])
