@@ -573,6 +573,12 @@ def test_the_status_that_is_written_is_read_back_as_the_same_outcome(
     assert [told.outcome for told in v2.decode_reply(SEND, response)] == [outcome]
 
 
+def test_words_that_would_be_read_as_another_outcome_are_not_written() -> None:
+    message = SentMessage("1", Outcome.REJECTED, "0722", "7", "sent with success")
+    told = json.loads(v2.encode_reply(SEND, [message], "json").body)["message"][0]
+    assert (told["status"], told["statusDescription"]) == (7, "failed")
+
+
 FAILURES: list[ServiceError] = [
     errors.AuthenticationError("x"),
     errors.InsufficientBalance("x"),
