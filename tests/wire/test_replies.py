@@ -540,6 +540,30 @@ def test_words_of_the_message_itself_tell_no_failure_for_sure(body: str) -> None
         assert isinstance(raised.value, errors.InsufficientBalance) is is_certain
 
 
+@pytest.mark.parametrize(("message", "is_certain"), [("my money", False), ("my cash", True)])
+def test_a_short_message_may_stand_in_the_words_by_chance(message: str, is_certain: bool) -> None:
+    call = SendText("demo", "MSPACE", ("0722000000",), message)
+    with pytest.raises(errors.InsufficientBalance if is_certain else OutcomeUnknown):
+        decode_reply(call, response(f"{message}: Insufficient Balance"))
+
+
+@pytest.mark.parametrize(("status", "is_certain"), [(200, False), (299, False), (300, True), (400, True)])
+def test_what_leaves_a_failure_open_does_so_where_the_status_does(status: int, is_certain: bool) -> None:
+    error = failed("sendtext", "Message queued; insufficient balance for more", status)
+    assert isinstance(error, errors.InsufficientBalance) is is_certain
+    assert isinstance(error, OutcomeUnknown) is not is_certain
+
+
+@pytest.mark.parametrize("body", ['{"Message": "a", "message": "b"}', '[{"status": "111", "Status": "1"}]'])
+@pytest.mark.parametrize("operation", ["sendtext", "balance"])
+def test_a_name_that_stands_twice_is_told(operation: str, body: str) -> None:
+    assert "a name stands twice in it" in str(failed(operation, body))
+
+
+def test_in_a_document_the_last_counts() -> None:
+    assert decode_document(CALLS["sendtext"], response('{"a": "1", "a": "2"}'), dict) == {"a": "2"}
+
+
 def test_a_message_with_an_id_and_no_status_is_not_refused_by_what_may_be_its_own_words() -> None:
     body = '[{"messageId": "1", "recipient": "254722000000", "message": "Your payment failed"}]'
     assert [message.outcome for message in read("sendtext", body)] == [Outcome.UNKNOWN]
