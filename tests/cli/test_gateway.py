@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from mspace_legacy.server import Server
 from tests.cli.process import Terminal, environment, start
 from tests.migration.stores import write_demo_store
 from tests.migration.test_gateway import PATH, REST, Upstream
+from tests.smpp.smsc import eventually
 from tests.test_server import everything
 
 PASSWORD = "demo-password"
@@ -431,24 +432,27 @@ def test_who_connects_while_a_process_is_dead_is_answered(upstream: tuple[Upstre
 @needs_proc
 def test_who_connects_at_once_is_shared_out(upstream: tuple[Upstream, str], tmp_path: Path) -> None:
     with (
-        running(config(tmp_path, upstream[1], "workers = 2")) as (process, main_url),
+        running(config(tmp_path, upstream[1], "workers = 2", "threads = 8")) as (process, main_url),
         ExitStack() as stack,
     ):
-        with connect(main_url) as connection:
-            ask(connection)
-            everything(connection)
-        before = [sockets_of(child) for child in both_of(process)]
+        children = both_of(process)
+        # Their threads are there just before they begin to accept.
+        eventually(lambda: all(len(os.listdir(f"/proc/{child}/task")) > 8 for child in children))
+        time.sleep(0.5)
+        before = [sockets_of(child) for child in children]
         for _ in range(32):
             stack.enter_context(connect(main_url))
-        shares = [0, 0]
-        while sum(shares) < 32:
-            shares = [sockets_of(child) - had for child, had in zip(both_of(process), before, strict=True)]
+        eventually(lambda: sum(map(sockets_of, children)) == sum(before) + 32)
+        shares = [sockets_of(child) - had for child, had in zip(children, before, strict=True)]
     assert min(shares) >= 4
 
 
 def sockets_of(process: int) -> int:
-    links = Path(f"/proc/{process}/fd").iterdir()
-    return sum(os.readlink(link).startswith("socket:") for link in links)
+    count = 0
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            count += os.readlink(link).startswith("socket:")
+    return count
 
 
 @needs_proc
