@@ -437,7 +437,12 @@ def _repeated(root: Element) -> list[Record]:
 
 
 def _leaves(element: Element) -> Record:
-    return {local_name(child).lower(): child.text or "" for child in element if not len(child)}
+    told = [(local_name(child).lower(), child.text or "") for child in element if not len(child)]
+    leaves = dict(told)
+    # Names that mean nothing here may well stand often, in a list of texts.
+    if len(leaves) < len(told) and any(leaves[name] != text for name, text in told if name in _FIELDS):
+        raise Unreadable("a name stands twice in it")
+    return leaves
 
 
 def _is_listing(name: str) -> bool:
@@ -600,6 +605,9 @@ def messages_for(
         asked = Counter(map(key, recipients))
         told = {number: iter(_each(named.get(number, []), count)) for number, count in asked.items()}
         found = [next(told[key(recipient)]) for recipient in recipients]
+        if any(not message.recipient and message.outcome is not Outcome.REJECTED for message in messages):
+            # It may speak of any of them.
+            found = [_UNTOLD if message.outcome is Outcome.REJECTED else message for message in found]
     elif len(messages) == len(recipients):
         found = messages
     else:

@@ -511,6 +511,9 @@ def test_who_may_have_been_reached_is_not_told_as_refused(status: str, descripti
         '{"Message": "Message queued", "message": "Insufficient Balance"}',
         '[{"messageId": "1", "status": "successful", "status": "failed"}]',
         '[{"messageId": "1", "Status": "111", "status": "100"}]',
+        "<r><m><status>111</status><status>failed</status></m></r>",
+        "<r><m><status>failed</status><Status>successful</Status></m></r>",
+        "<r><status>failed</status><status>successful</status></r>",
     ],
 )
 @pytest.mark.parametrize("operation", ["sendtext", "subacctopup"])
@@ -558,6 +561,12 @@ def test_what_leaves_a_failure_open_does_so_where_the_status_does(status: int, i
 @pytest.mark.parametrize("operation", ["sendtext", "balance"])
 def test_a_name_that_stands_twice_is_told(operation: str, body: str) -> None:
     assert "a name stands twice in it" in str(failed(operation, body))
+
+
+def test_a_name_that_stands_twice_in_xml_with_one_text_or_without_a_meaning_is_none_too_many() -> None:
+    twice = "<status>111</status>" * 2
+    body = f"<r><m><messageId>1</messageId>{twice}<note>a</note><note>b</note></m></r>"
+    assert [message.outcome for message in read("sendtext", body)] == [OK]
 
 
 def test_in_a_document_the_last_counts() -> None:
@@ -626,6 +635,11 @@ def nine(number: str) -> str:
         ("a", sent(("", OK), ("", NO)), [("", DUNNO)]),
         # What names nobody is nobody's, where the others have names.
         ("a b", sent(("", NO), ("b", OK)), [("", DUNNO), ("1", OK)]),
+        # But it may speak of one that another refuses.
+        ("a", sent(("", OK), ("a", NO)), [("", DUNNO)]),
+        ("a", sent(("", DUNNO), ("a", NO)), [("", DUNNO)]),
+        ("a", sent(("", NO), ("a", NO)), [("1", NO)]),
+        ("a b", sent(("", OK), ("a", NO), ("b", OK)), [("", DUNNO), ("2", OK)]),
         # More or fewer of one number than were asked for: they count where they agree.
         ("a", sent(("a", OK), ("a", OK)), [("1", OK)]),
         ("a", sent(("a", OK), ("a", NO)), [("", DUNNO)]),
