@@ -557,7 +557,14 @@ def test_what_leaves_a_failure_open_does_so_where_the_status_does(status: int, i
     assert isinstance(error, OutcomeUnknown) is not is_certain
 
 
-@pytest.mark.parametrize("body", ['{"Message": "a", "message": "b"}', '[{"status": "111", "Status": "1"}]'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"Message": "a", "message": "b"}',
+        '[{"status": "111", "Status": "1"}]',
+        "<r><status>111</status><status>1</status></r>",
+    ],
+)
 @pytest.mark.parametrize("operation", ["sendtext", "balance"])
 def test_a_name_that_stands_twice_is_told(operation: str, body: str) -> None:
     assert "a name stands twice in it" in str(failed(operation, body))
