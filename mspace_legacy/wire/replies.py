@@ -129,6 +129,7 @@ _NO_VALUE = re.compile("error|fault|fail|status|code")
 _MOST_WORDS = 1_000
 """Records and texts of a list that are searched for a failure: one is told once, or for each recipient."""
 _DEEPEST_WRAPPING = 3
+_TWICE = "a name stands twice in it"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -347,7 +348,7 @@ def _of_json(value: dict[str, Any] | list[Any], wrappings: int) -> Content:
         return _of_list(value)
     members = {key.lower(): member for key, member in value.items()}
     if len(members) < len(value):
-        raise Unreadable("a name stands twice in it")
+        raise Unreadable(_TWICE)
     return _of_object(members, wrappings)
 
 
@@ -404,7 +405,7 @@ def _record(members: dict[str, Any]) -> Record:
     ]
     record = dict(told)
     if len(record) < len(told):
-        raise Unreadable("a name stands twice in it")
+        raise Unreadable(_TWICE)
     return record
 
 
@@ -441,7 +442,7 @@ def _leaves(element: Element) -> Record:
     leaves = dict(told)
     # Names that mean nothing here may well stand often, in a list of texts.
     if len(leaves) < len(told) and any(leaves[name] != text for name, text in told if name in _FIELDS):
-        raise Unreadable("a name stands twice in it")
+        raise Unreadable(_TWICE)
     return leaves
 
 

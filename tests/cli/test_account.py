@@ -600,6 +600,7 @@ def test_whoever_breaks_off_again_and_again_is_still_told(as_json: bool, scripte
     assert document(out)["error"]["outcome_unknown"] if as_json else "outcome unknown" in err
 
 
+# To be interrupted while it prints, it must print more than its pipe takes, which by default is very much.
 @pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="how much a pipe holds is only to be chosen on Linux")
 def test_an_interruption_while_it_is_told_what_was_done_takes_nothing_back(
     emulator: Emulator, emulator_url: str

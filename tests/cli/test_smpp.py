@@ -114,6 +114,7 @@ def test_a_refusal_is_told_by_the_standard_s_name(smsc: Smsc, capsys: pytest.Cap
     assert "ESME_RINVSRCADR, invalid source address" in capsys.readouterr().err
 
 
+# What can't be printed is printed to a full disk: that is a device on Linux, and nothing portable elsewhere.
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_the_exit_code_says_what_was_done_if_that_cannot_be_printed(smsc: Smsc, ledger: Ledger) -> None:
     with open("/dev/full", "w") as full:
