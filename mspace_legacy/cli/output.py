@@ -33,6 +33,7 @@ __all__ = [
     "must_be_able_to_ask",
     "never_fail_to_encode",
     "plain",
+    "print_no_more",
     "result_document",
     "show",
     "show_error",
@@ -74,10 +75,10 @@ def even_if_nobody_reads() -> Iterator[None]:
         with _undisturbed():
             why = error.strerror if isinstance(error, OSError) else "interrupted"
             click.echo(f"mspace-legacy: it was done, and what came of it can't be printed: {why}", err=True)
-            _print_no_more()
+            print_no_more()
 
 
-def _print_no_more() -> None:
+def print_no_more() -> None:
     """What is left in the buffer would fail once more as the interpreter ends, and change the exit code."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -225,7 +226,7 @@ def show_error(
                 show_result(result)
         except OSError:
             # Nobody reads it there.
-            _print_no_more()
+            print_no_more()
         click.echo(f"mspace-legacy: {'outcome unknown: ' if outcome_unknown else ''}{plain(message)}", err=True)
         if advice:
             click.echo(plain(advice), err=True)

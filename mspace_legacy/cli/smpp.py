@@ -16,7 +16,7 @@ import click
 
 from mspace_legacy import msisdn
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import Interrupted, json_option, plain, show, yes_option
+from mspace_legacy.cli.output import Interrupted, json_option, plain, print_no_more, show, yes_option
 from mspace_legacy.cli.sending import send_text
 from mspace_legacy.cli.serving import stopped_by_signals
 from mspace_legacy.cli.settings import secret
@@ -172,7 +172,10 @@ def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
                 receiver.wait(0)
     finally:
         _log.setLevel(level)
-    return FAILED if listening.unread else DONE
+    if listening.unread:
+        print_no_more()
+        return FAILED
+    return DONE
 
 
 class _Listening:

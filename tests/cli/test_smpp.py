@@ -287,7 +287,12 @@ def test_stops_when_told(number: signal.Signals, smsc: Smsc) -> None:
     assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_ends_when_nobody_reads_it_and_acknowledges_nothing_more(smsc: Smsc, ledger: Ledger) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_ends_when_nobody_reads_it_and_acknowledges_nothing_more(
+    smsc: Smsc, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    # What is still in the buffer as the interpreter ends must not change the exit code.
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with start(*smpp("listen", smsc)) as process:
         assert process.stderr is not None
         assert process.stdout is not None
