@@ -88,6 +88,9 @@ _LENT = 0.02
 _LONGEST_UNBIND = 5.0
 """Seconds that the answer to unbind may take."""
 
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Where the system has it: Linux."""
+
 _READ = 1 << 16
 _MOST_WRITTEN = 64
 """PDUs in one write."""
@@ -213,6 +216,9 @@ class _Connection:
         self._selector.register(connection, selectors.EVENT_READ)
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         self._waits_to_write = False
+        self._is_to_acknowledge = False
+        """Whether something was read, and nothing written since, by which TCP would have acknowledged it. It would
+        wait for that for 40 ms, and a service that leaves Nagle's algorithm on writes no other answer before."""
 
     def close(self) -> None:
         self._selector.close()
@@ -232,6 +238,9 @@ class _Connection:
 
     def wait(self) -> None:
         """Wait until there is something to read, or to write if that is waited for, or until `wakes_at`."""
+        if _QUICKACK is not None and self._is_to_acknowledge:
+            self._is_to_acknowledge = False
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         seconds = self.wakes_at - time.monotonic()
         for key, _ in self._selector.select(None if seconds == math.inf else max(0.0, seconds)):
             if key.fileobj is self._wake_reader:
@@ -243,6 +252,7 @@ class _Connection:
         if not self._begin():
             return b""
         data = self._received()
+        self._is_to_acknowledge = bool(data)
         self._is_busy = False
         return data
 
@@ -301,6 +311,7 @@ class _Connection:
                 for part in fresh:
                     part.begun = False
             return False
+        self._is_to_acknowledge = False
         for octets, part in chunks:
             if count >= len(octets):
                 self._outbox.popleft()
