@@ -675,9 +675,8 @@ class Link:
 
     def _answered(self, part: _Part, response: Pdu, now: float) -> None:
         self._note_use(now)
-        if isinstance(response, SubmitSmResp) and response.command_status and response.message_id:
-            told = f"refused as {status_name(response.command_status)}, and given an id"
-            self._settle(part, error=_unknown(told, "broken"))
+        if contradiction := _contradiction(response):
+            self._settle(part, error=_unknown(contradiction, "broken"))
             return
         if isinstance(response, SubmitSmResp) and not response.command_status:
             self._newest_taken = max(self._newest_taken, part.number)
@@ -893,6 +892,15 @@ _REFUSALS: dict[int, type[ServiceError]] = {
     CommandStatus.ESME_RTHROTTLED: errors.Throttled,
     CommandStatus.ESME_RMSGQFUL: errors.QueueFull,
 }
+
+
+def _contradiction(response: Pdu) -> str:
+    """Why an answer to submit_sm tells neither that it was taken nor that it was refused; empty where it does."""
+    if isinstance(response, GenericNack) and not response.command_status:
+        return "refused by generic_nack as ESME_ROK"
+    if isinstance(response, SubmitSmResp) and response.command_status and response.message_id:
+        return f"refused as {status_name(response.command_status)}, and given an id"
+    return ""
 
 
 def refusal(response: Pdu, request: str) -> ServiceError:

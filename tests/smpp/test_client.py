@@ -300,6 +300,16 @@ def test_a_message_that_gets_a_generic_nack() -> None:
         sender.send("MSPACE", NUMBER, "hi")
 
 
+def test_a_generic_nack_without_an_error_leaves_open_what_was_done() -> None:
+    # One octet makes it of a submit_sm_resp.
+    def nack(peer: Peer, pdu: SubmitSm) -> None:
+        peer.send(GenericNack(sequence_number=pdu.sequence_number))
+
+    script = only(SubmitSm, nack)
+    with Smsc(script) as smsc, transmitter(smsc) as sender, pytest.raises(OutcomeUnknown, match="ESME_ROK"):
+        sender.send("MSPACE", NUMBER, "hi")
+
+
 @pytest.mark.parametrize("long", ["udh", "sar", "payload"])
 def test_a_long_text_is_one_message(long: Any) -> None:
     deliveries = Deliveries()
