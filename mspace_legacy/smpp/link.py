@@ -350,6 +350,7 @@ class Link:
     ) -> None:
         if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
             raise InvalidInput(f"port is {port!r}: a whole number from 1 to 65535, such as 2775")
+        _check_host(host)
         # What does not fit is told before anybody is bothered.
         encode(bind)
         self._address = (host, port)
@@ -915,6 +916,15 @@ def refusal(response: Pdu, request: str) -> ServiceError:
         told = f"generic_nack, {told}"
     kind = _REFUSALS.get(status, ServiceError)
     return kind(f"{request}: the service says {told}", text=name, status=status)
+
+
+def _check_host(host: str) -> None:
+    if not isinstance(host, str):
+        raise WrongType(f"host is a {type(host).__name__}: give a name or an address")
+    if not host or any(sign in host for sign in "@/ "):
+        # What stands before an @ may be a password.
+        shown = repr(f"...@{host.rpartition('@')[2]}" if "@" in host else host)
+        raise InvalidInput(f"host is {shown}: a name or an address alone, such as 'smsc.example.com'")
 
 
 def _may_pass(error: BaseException) -> bool:

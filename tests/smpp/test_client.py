@@ -198,6 +198,10 @@ def test_nobody_listens(refusing_port: int) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
+        {"host": ""},
+        {"host": None},
+        {"host": "smpp://127.0.0.1"},
+        {"host": " 127.0.0.1"},
         {"port": 0},
         {"port": "2775"},
         {"port": 65536},
@@ -220,6 +224,12 @@ def test_a_setting_that_cannot_be_right(settings: dict[str, Any], refusing_port:
     (name,) = settings
     with pytest.raises(InvalidInput, match=name):
         Transmitter(**(values | settings))
+
+
+def test_a_host_that_holds_a_password_is_not_told(refusing_port: int) -> None:
+    with pytest.raises(InvalidInput, match=r"^host is '\.\.\.@127\.0\.0\.1': a name or an address") as caught:
+        Transmitter(f"demo:{PASSWORD}@127.0.0.1", refusing_port, "demo", PASSWORD)
+    assert PASSWORD not in str(caught.value)
 
 
 CANARY = "c4n-ry!"
