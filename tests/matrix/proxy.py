@@ -31,7 +31,8 @@ another; the reply comes twice, at once or when the next request has come, which
 _QUIET = 0.03
 """Seconds of silence after which whoever spoke has said it all."""
 _DRIP = 0.05
-_LONGEST_END = 10.0
+_LONGEST_END = 60.0
+"""Seconds. What only a hang takes, however little of the machine is left."""
 _RESET = struct.pack("ii", 1, 0)
 
 
