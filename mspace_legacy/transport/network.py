@@ -223,14 +223,19 @@ class _SecureConnection(_TellsProgress, HTTPSConnection):
 
 
 class _Idle(queue.LifoQueue[Any]):
-    """The connections that are not in use: an account is given one of its own, else a new one, else the oldest."""
+    """The connections that are not in use: an account is given one of its own, else a new one, else the oldest.
+
+    That is closed first, so that urllib3 connects it anew: what one account asked by may bring it a reply twice.
+    """
 
     def _get(self) -> Any:
         for wanted in (_progress.account, None):
             for place in range(len(self.queue) - 1, -1, -1):
                 if _asked_by(self.queue[place]) == wanted:
                     return self.queue.pop(place)
-        return self.queue.pop(0)
+        oldest = self.queue.pop(0)
+        oldest.close()
+        return oldest
 
 
 def _asked_by(conn: Any) -> _Account | None:
@@ -243,18 +248,12 @@ class _Lending(HTTPConnectionPool):
 
     On one that is kept, a reply that the service sends twice may arrive after the next request was written, and be
     taken for its reply; and the service may close it just as a request is on its way, which then nobody knows of.
-    For the first reason, what one account asked by is closed before another account asks: urllib3 connects it anew.
     """
 
     QueueCls = _Idle
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        if _progress.alone:
-            return self._new_conn()
-        conn = super()._get_conn(timeout)
-        if _asked_by(conn) not in (None, _progress.account):
-            conn.close()
-        return conn
+        return self._new_conn() if _progress.alone else super()._get_conn(timeout)
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None and (_progress.alone or _may_hold_more(conn)):
