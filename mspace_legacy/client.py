@@ -22,6 +22,7 @@ from mspace_legacy.errors import (
     ServiceError,
     WrongType,
     outcome_unknown,
+    partly_sent,
 )
 from mspace_legacy.models import (
     Balance,
@@ -237,7 +238,8 @@ class Client:
         :raises OutcomeUnknown: it may have been sent. It was not repeated.
 
         Where the send took several requests and one of them failed, the error's `result` tells what became of
-        each recipient; those behind the failure are `not sent`. So does that of an interruption.
+        each recipient; those behind the failure are `not sent`. So does that of an interruption. Where any was
+        sent to before, the error is an `OutcomeUnknown`, whatever else it is, and no `NotSent`.
         """
         _text("sender_id", sender_id)
         segments = sms.segments(_text("message", message)).count
@@ -249,11 +251,14 @@ class Client:
             try:
                 messages = self._answer(part, request)
             except BaseException as error:
+                taken = sum(message.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for message in done)
                 outcome, words = _told(error)
                 done += [SentMessage("", outcome, number, description=words) for number in part.recipients]
                 done += [SentMessage("", Outcome.NOT_SENT, number) for number in numbers[len(done) :]]
+                if taken and isinstance(error, MSpaceError):
+                    error = partly_sent(error, f"{taken} of {len(numbers)} recipients were sent to before")
                 vars(error)["result"] = SendResult(tuple(done), segments)
-                raise
+                raise error from None
             done += messages_for(part.recipients, messages, self._normal)
         return SendResult(tuple(done), segments)
 

@@ -94,6 +94,7 @@ __all__ = [
     "WrongBindState",
     "WrongType",
     "outcome_unknown",
+    "partly_sent",
 ]
 
 TransportFault = Literal[
@@ -404,6 +405,19 @@ def outcome_unknown(error: _Error, operation: str) -> _Error:
         # Java's message stays as it is; since Python 3.11 a traceback shows the advice below it.
         vars(unknown)["__notes__"] = [unknown.advice]
     return cast("_Error", unknown)
+
+
+def partly_sent(error: MSpaceError, told: str) -> MSpaceError:
+    """What ended a send of which a part was taken before: an `OutcomeUnknown`, as to repeat it all would not be safe.
+
+    :param told: how much was taken, in words.
+    """
+    if isinstance(error, NotSent):
+        # It must not be caught as one: somebody would repeat the whole.
+        told = f"sendtext: {told}, the others not sent ({error.fault})"
+        return outcome_unknown(ReplyLost(told, fault=error.fault, host=error.host), "sendtext")
+    error.args = (f"{error.args[0]}; {told}", *error.args[1:])
+    return outcome_unknown(error, "sendtext")
 
 
 _unknown_kinds: dict[type[MSpaceError], type[OutcomeUnknown]] = {}

@@ -27,6 +27,7 @@ from mspace_legacy.errors import (
     OutcomeUnknown,
     ServiceError,
     WrongType,
+    partly_sent,
 )
 from mspace_legacy.models import Outcome, SendResult, SentMessage
 from mspace_legacy.secrets import Secret
@@ -211,7 +212,10 @@ class Transmitter:
 
         :raises InvalidInput: before anything is sent; names what is wrong.
         :raises ServiceError: every recipient was refused, for the same reason.
-        :raises NotSent, OutcomeUnknown: what became of each recipient is in the error's `result`.
+        :raises NotSent: there was no connection for too long; nothing was sent.
+        :raises OutcomeUnknown: some were taken, or may have been, and not all answered for.
+
+        What became of each recipient is in the error's `result`.
         """
         self._check_may_wait()
         numbers = msisdn.recipients(recipients, country=self._country)
@@ -230,6 +234,8 @@ class Transmitter:
         for kind in (OutcomeUnknown, NotSent):
             for error in failures:
                 if isinstance(error, kind):
+                    if result.accepted:
+                        error = partly_sent(error, f"{len(result.accepted)} of {len(numbers)} messages were taken")
                     vars(error)["result"] = result
                     raise error
         refusals = {str(error) for error in failures}

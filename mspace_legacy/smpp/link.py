@@ -36,6 +36,7 @@ from mspace_legacy.errors import (
     TransportFault,
     WrongType,
     outcome_unknown,
+    partly_sent,
 )
 from mspace_legacy.smpp.deliveries import Deliveries, SubmittedMessage
 from mspace_legacy.smpp.pace import Pace
@@ -154,13 +155,7 @@ class Sending:
             return
         taken = len(self._ids) - self._ids.count(None)
         if taken:
-            # To send it all again would not be safe.
-            told = f"{taken} of {len(self._ids)} segments were taken"
-            if isinstance(self._error, NotSent):
-                self._error = _unknown(f"{told}, the others not sent", "closed")
-            else:
-                self._error.args = (f"{self._error}; {told}",)
-                self._error = outcome_unknown(self._error, "sendtext")
+            self._error = partly_sent(self._error, f"{taken} of {len(self._ids)} segments were taken")
         vars(self._error)["message"] = message
         self.future.set_exception(self._error)
 
