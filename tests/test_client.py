@@ -463,7 +463,7 @@ def test_a_part_that_could_not_be_sent() -> None:
             return super().handle(request)
 
     client = MAKERS["json"]("http://x", transport=NoConnection(Emulator()), recipients_per_request=1)
-    with pytest.raises(errors.OutcomeUnknown, match=r"1 of 3 recipients .* the others not sent \(refused\)") as caught:
+    with pytest.raises(errors.OutcomeUnknown, match=r"1 of 3 .* the others not sent \(refused\)") as caught:
         client.send_text("MSPACE", numbers(3), "hi")
     # Who catches that repeats the whole send.
     assert not isinstance(caught.value, errors.NotSent)
@@ -487,10 +487,15 @@ def test_an_interruption_tells_what_the_parts_before_it_did() -> None:
 
 ACCEPTED = json.dumps({"message": [record("0722000000")]}).encode()
 NOT_KNOWN: dict[str, Answer] = {
+    "302": reply(b"", "302 Found", "Location: /done\r\n"),
     "303": reply(b"", "303 See Other", "Location: /done\r\n"),
+    "304": reply(b"", "304 Not Modified"),
     "accepted, by a status that refuses": reply(ACCEPTED, "400 Bad Request"),
     "accepted, among what is no record": reply(ACCEPTED.replace(b"}]", b'}, "Insufficient Balance"]')),
     "accepted, and an error": reply(ACCEPTED.replace(b"]}", b'], "error": "Insufficient Balance"}')),
+    "sent, in words, by a status that refuses": reply(b"Message sent successfully", "400 Bad Request"),
+    "an error that broke": reply(b'{"status": 500, "error": "Internal Server Error", "path": "/x"}'),
+    "an error that took too long": reply(b"<error>Read timed out</error>"),
     "topped up, by a status that refuses": reply(b"Successful Top up of 1 SMS to x", "404 Not Found"),
     "closed": close,
     "reset": reset,
@@ -532,7 +537,9 @@ def test_the_outcome_is_unknown_where_the_service_may_have_acted(
 
 
 KNOWN_NOT_TO_HAVE: dict[str, Answer] = {
-    "302": reply(b"", "302 Found", "Location: /x\r\n"),
+    "301": reply(b"", "301 Moved Permanently", "Location: /x\r\n"),
+    "307": reply(b"", "307 Temporary Redirect", "Location: /x\r\n"),
+    "308": reply(b"", "308 Permanent Redirect", "Location: /x\r\n"),
     "400": reply(b"Bad", "400 Bad Request"),
     "401": reply(b"", "401 Unauthorized"),
     "404": reply(b"<html>HTTP Status 404</html>", "404 Not Found"),

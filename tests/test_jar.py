@@ -473,7 +473,7 @@ MAY_HAVE_ACTED: dict[str, tuple[Answer, str]] = {
     ),
 }
 HAS_NOT_ACTED: dict[str, Answer] = {
-    "302": reply(b"", "302 Found", "Location: /\r\n"),
+    "307": reply(b"", "307 Temporary Redirect", "Location: /\r\n"),
     "400": reply(b"", "400 Bad Request"),
     "401": reply(b"", "401 Unauthorized"),
     "404": reply(b"", "404 Not Found"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -100,6 +100,20 @@ _NOT_REFUSING = re.compile(
     re.I,
 )
 """What leaves open, beside the words of a failure, that it is none: those of a success, or that there was none."""
+_UNDER_WAY = re.compile(
+    r"(?<!not )(?<!not be )(?<!n't be )(?<!to be )\b(?:pending|scheduled|in progress|process(?:ing|ed)|"
+    r"on (?:its|the) way|received|awaiting|buffered|duplicate)\b",
+    re.I,
+)
+"""What may yet become of a message, or did before."""
+_BROKE = re.compile(r"internal (?:server |service )?error|tim(?:ed|e)[ -]?out|unavailable|gateway|exception", re.I)
+"""What leaves open how far it had come when it was given up."""
+_DONE = re.compile(
+    r"(?<!not )\bsuccess|(?<!no )\bmessages? (?:(?:was|were|has been|have been) )?"
+    r"(?:sent|queued|accepted|submitted|delivered)\b|(?<!not )\btopped up\b",
+    re.I,
+)
+"""What leaves open, beside a status that refuses, that it was done."""
 _NO_ERROR = re.compile(r"\W*(?:0|false|none|null|nil|ok|no[ _-]?errors?|success\w*)?\W*", re.I)
 _HTTP_FAILURE = re.compile("[45][0-9][0-9]")
 _SUCCEEDED = re.compile(r"\bsuccess", re.IGNORECASE)
@@ -251,7 +265,7 @@ def _failure(
         error = errors.AuthenticationError(said, text=told, status=status)
     elif told:
         error = errors.UnrecognisedFailure(said, text=told, body=body, status=status)
-        acted = acted and not content.is_error
+        acted = acted and (not content.is_error or any(map(_BROKE.search, words)))
     else:
         excerpt = body if len(body) <= 200 else f"{body[:200]}..."
         error = ReplyError(f"{call.operation}: {http}, {problem}: {excerpt!r}", body=body, status=status)
@@ -268,11 +282,12 @@ def leaves_open(response: Response) -> bool:
 
 
 def _may_have_acted(status: int) -> bool:
-    """Whether a status leaves open that the call was acted on: not where it was refused or sent elsewhere.
+    """Whether a status leaves open that the call was acted on: not where it was refused, or is to be made elsewhere.
 
-    303 tells where the outcome of what was done stands (RFC 9110, section 15.4.4).
+    303 tells where the outcome of what was done stands, and many mean that by 302 (RFC 9110, sections 15.4.3 and
+    15.4.4). The other redirects answer nothing that was asked.
     """
-    return status >= 500 or status < 300 or status == 303
+    return not 400 <= status < 500 and status not in (301, 307, 308)
 
 
 def _claims_success(content: Content) -> bool:
@@ -283,15 +298,19 @@ def _claims_success(content: Content) -> bool:
         for record in records
         if "messageid" in record or _accepts(record.get("status", "").strip())
     )
-    return any(outcome is not Outcome.REJECTED for outcome in told) or any(map(_TOPPED_UP.fullmatch, content.words))
+    words = _about_no_account([*content.words, *_record_words(records)])
+    return any(outcome is not Outcome.REJECTED for outcome in told) or any(map(_DONE.search, words))
 
 
 def _may_be_none(call: Call[Any], words: Iterable[str]) -> bool:
     """Whether the words of a failure may be none: those of a success are among them, or those of the message."""
     message = call.message if isinstance(call, SendText) else ""
-    # An account's name stands in the first of the failures, and may be anything.
-    told = [word for word in words if not _FAILURES[0][0].search(word)]
-    return any(_NOT_REFUSING.search(word) or _echoes(message, word) for word in told)
+    return any(_NOT_REFUSING.search(word) or _echoes(message, word) for word in _about_no_account(words))
+
+
+def _about_no_account(words: Iterable[str]) -> list[str]:
+    """Those without the first of the failures: an account's name stands in it, and may be anything."""
+    return [word for word in words if not _FAILURES[0][0].search(word)]
 
 
 def _echoes(message: str, word: str) -> bool:
@@ -376,9 +395,13 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
     content.words = [*_words(record), *content.words]
     # Of an object around others it tells of them all; else it may be one message's.
     failed = bool(wrapped) and _refuses(record)
-    told = _tells_error(members.get("error")) or failed or _is_false(members.get("success"))
-    content.is_error = content.is_error or told
+    content.is_error = content.is_error or failed or _is_called_failure(members)
     return content
+
+
+def _is_called_failure(members: Mapping[str, Any]) -> bool:
+    """Whether a name of it says that it tells of a failure, whatever its other names do."""
+    return any(_tells_error(members.get(name)) for name in ("error", "errors")) or _is_false(members.get("success"))
 
 
 def _tells_error(value: Any) -> bool:
@@ -401,7 +424,7 @@ def _record(members: dict[str, Any]) -> Record:
     told = [
         (str(key).lower(), str(member))
         for key, member in members.items()
-        if isinstance(member, (str, int, float)) and not isinstance(member, bool)
+        if isinstance(member, (str, int, float)) and (not isinstance(member, bool) or str(key).lower() == "success")
     ]
     record = dict(told)
     if len(record) < len(told):
@@ -421,11 +444,9 @@ def _of_element(root: Element) -> Content:
     outermost = _leaves(root)
     repeated = _repeated(root)
     records = repeated or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
-    failed = _tells_error(outermost.get("error")) or _is_false(outermost.get("success"))
     # As in JSON: of an element around others it tells of them all.
-    return Content(
-        records=records, words=_words(outermost), is_error=failed or (bool(repeated) and _refuses(outermost))
-    )
+    failed = _is_called_failure(outermost) or (bool(repeated) and _refuses(outermost))
+    return Content(records=records, words=_words(outermost), is_error=failed)
 
 
 def _repeated(root: Element) -> list[Record]:
@@ -528,13 +549,14 @@ def _sent_messages(call: SendText, content: Content) -> list[SentMessage]:
     # A record that names its recipient speaks of that one. Where none does, and all tell the same documented
     # failure, they speak of the send as a whole.
     kinds = {failure_kind(message.words) for message in messages if not message.recipient}
-    if len(kinds) == 1 and None not in kinds and all(_is_refusal_of_all(message) for message in messages):
+    if len(kinds) == 1 and None not in kinds and all(_is_failure_of_all(message) for message in messages):
         raise Unreadable("it tells a failure")
     return messages
 
 
-def _is_refusal_of_all(message: SentMessage) -> bool:
-    return message.outcome is Outcome.REJECTED and not message.recipient
+def _is_failure_of_all(message: SentMessage) -> bool:
+    broke = failure_kind(message.words) is ServerError
+    return (message.outcome is Outcome.REJECTED or broke) and not message.recipient
 
 
 def _all_refused(call: SendText, content: Content) -> list[SentMessage]:
@@ -552,6 +574,8 @@ def _sent_message(record: Record) -> SentMessage:
     outcome = outcome_of(status, description)
     if message_id and not status and outcome is Outcome.REJECTED and description == record.get("message", "").strip():
         # It was given an id, and the words may be its own.
+        outcome = Outcome.UNKNOWN
+    if outcome is Outcome.ACCEPTED and _is_called_failure(record):
         outcome = Outcome.UNKNOWN
     return SentMessage(
         message_id=message_id,
@@ -575,9 +599,10 @@ def outcome_of(status: str, description: str = "") -> Outcome:
         # With the words of a failure, either may be true.
         return Outcome.UNKNOWN if failure_kind(description) or (refused and not succeeded) else Outcome.ACCEPTED
     told = status or description
-    if _NOT_REFUSING.search(told) or _NOT_REFUSING.search(description):
-        # So it may with another status and the words of a success.
-        return Outcome.UNKNOWN
+    for leaves_open in (_NOT_REFUSING, _UNDER_WAY, _BROKE):
+        if leaves_open.search(told) or leaves_open.search(description):
+            # So it may with another status and the words of a success.
+            return Outcome.UNKNOWN
     if _WHOLE_NUMBER.fullmatch(status) or failure_kind(told) or _REFUSING.search(told):
         return Outcome.REJECTED
     # Any other word might mean that it was taken.

@@ -340,7 +340,7 @@ def test_a_wrong_path_gets_the_page_of_a_tomcat(emulator: Emulator, path: str) -
 # Faults
 
 SEND = SendText("demo", "MSPACE", ("0722123456",), "Hello")
-NOT_ACTED = ["status:503", "status:404", "status:302", "fail:internal service error", "refuse", "reset-before"]
+NOT_ACTED = ["status:503", "status:404", "status:307", "fail:internal service error", "refuse", "reset-before"]
 ACTED = ["status-after:502", "status-after:500", "reset-after", "truncate", "html", "garbage"]
 
 
@@ -350,7 +350,7 @@ def test_a_fault_tells_by_the_ledger_whether_it_acted(service: Service, ask: Ask
     service.emulator.faults.add(f"sendtext={fault}")
     with pytest.raises(MSpaceError) as raised:
         ask(service, SEND)
-    assert isinstance(raised.value, OutcomeUnknown) == (fault not in ("status:404", "status:302"))
+    assert isinstance(raised.value, OutcomeUnknown) == (fault not in ("status:404", "status:307"))
     assert len(service.emulator.ledger.messages()) == (1 if fault in ACTED else 0)
     assert service.emulator.ledger.total() == TOTAL - (1 if fault in ACTED else 0)
     # Others, and the same when it is over, are as usual.

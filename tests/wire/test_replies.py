@@ -439,8 +439,10 @@ ALL_REFUSED = '{"message": [{"recipient": "0722", "status": 7, "statusDescriptio
 @pytest.mark.parametrize(
     ("status", "body", "is_open"),
     [
-        (302, "", False), (404, "", False), (400, "{", False), (400, ALL_REFUSED, False), (303, "", True),
-        (500, "", True), (500, "{", True), (404, "Successful Top up of 5 SMS to bob", True), (409, LEGACY_SENT, True),
+        (307, "", False), (404, "", False), (400, "{", False), (400, ALL_REFUSED, False), (302, "", True),
+        (303, "", True), (500, "", True), (500, "{", True), (409, LEGACY_SENT, True),
+        (404, "Messages were queued", True), (404, "No message sent", False),
+        (404, "Successful Top up of 5 SMS to bob", True),
     ],
 )  # fmt: skip
 def test_which_refusals_leave_it_open_whether_it_was_done(status: int, body: str, is_open: bool) -> None:
@@ -481,6 +483,19 @@ def test_which_refusals_leave_it_open_whether_it_was_done(status: int, body: str
         ("not successful", "", Outcome.REJECTED),
         ("Unsuccessful", "", Outcome.REJECTED),
         ("", "unsuccessful", Outcome.REJECTED),
+        ("112", "Message pending", Outcome.UNKNOWN),
+        ("112", "Scheduled for delivery", Outcome.UNKNOWN),
+        ("112", "Message is being processed", Outcome.UNKNOWN),
+        ("112", "Submission in progress", Outcome.UNKNOWN),
+        ("112", "On the way to the network", Outcome.UNKNOWN),
+        ("112", "Message received", Outcome.UNKNOWN),
+        ("112", "Awaiting approval", Outcome.UNKNOWN),
+        ("112", "Duplicate message", Outcome.UNKNOWN),
+        ("112", "Request timed out", Outcome.UNKNOWN),
+        ("500", "Internal Server Error", Outcome.UNKNOWN),
+        ("112", "Not received", Outcome.REJECTED),
+        ("112", "It could not be processed", Outcome.REJECTED),
+        ("112", "Unprocessed", Outcome.REJECTED),
     ],
 )
 def test_who_may_have_been_reached_is_not_told_as_refused(status: str, description: str, outcome: Outcome) -> None:
@@ -550,9 +565,32 @@ def test_a_short_message_may_stand_in_the_words_by_chance(message: str, is_certa
         decode_reply(call, response(f"{message}: Insufficient Balance"))
 
 
-@pytest.mark.parametrize(("status", "is_certain"), [(200, False), (299, False), (300, True), (400, True)])
-def test_what_leaves_a_failure_open_does_so_where_the_status_does(status: int, is_certain: bool) -> None:
-    error = failed("sendtext", "Message queued; insufficient balance for more", status)
+@pytest.mark.parametrize(
+    "beside", ['"error": "Insufficient Balance"', '"errors": "Insufficient Balance"', '"success": false']
+)
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_success_beside_the_name_of_a_failure_is_none(beside: str, is_listed: bool) -> None:
+    record = f'{{"messageId": "1", "recipient": "0722000000", "status": 111, "statusDescription": "ok", {beside}}}'
+    try:
+        told = read("sendtext", f"[{record}]" if is_listed else record)
+    except OutcomeUnknown:
+        assert not is_listed
+    else:
+        assert [message.outcome for message in told] == [Outcome.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "is_certain"),
+    [
+        (200, "Message queued; insufficient balance for more", False),
+        (299, "Accepted; insufficient balance", False),
+        (301, "Accepted; insufficient balance", True),
+        (400, "Accepted; insufficient balance", True),
+        (400, "Message queued; insufficient balance for more", False),
+    ],
+)
+def test_what_leaves_a_failure_open_does_so_where_the_status_does(status: int, words: str, is_certain: bool) -> None:
+    error = failed("sendtext", words, status)
     assert isinstance(error, errors.InsufficientBalance) is is_certain
     assert isinstance(error, OutcomeUnknown) is not is_certain
 
@@ -599,7 +637,7 @@ def test_messages_that_were_all_refused_are_read_at_a_4xx(status: int) -> None:
 def test_at_another_status_they_are_not(status: int) -> None:
     error = failed("sendtext", ALL_REFUSED, status)
     assert isinstance(error, ServiceError)
-    assert (error.status, isinstance(error, OutcomeUnknown)) == (status, status >= 500)
+    assert (error.status, isinstance(error, OutcomeUnknown)) == (status, True)
 
 
 @pytest.mark.parametrize("body", [V2_SENT, LEGACY_SENT])
@@ -848,7 +886,7 @@ def test_what_is_unclear_keeps_its_body_and_tells_who_may_have_acted(name: str, 
     for status in STATUSES:
         error = failed(operation, body, status)
         assert isinstance(error, (ReplyError, ServiceError))
-        acted = status < 300 or status >= 500
+        acted = not 400 <= status < 500
         assert isinstance(error, OutcomeUnknown) == (operation in MOVING and acted), status
         if status < 300:
             assert isinstance(error, ReplyError)
@@ -934,9 +972,13 @@ def test_a_document_behind_a_byte_order_mark() -> None:
     assert decode_document(CALLS["subusers"], response(body), list) == [{"b": ""}]
 
 
-@pytest.mark.parametrize(("status", "acted"), [(302, False), (303, True), (304, False)])
-def test_only_303_of_the_redirects_may_tell_of_something_done(status: int, acted: bool) -> None:
-    # RFC 9110, section 15.4.4: it names the place of the answer to what was done.
+@pytest.mark.parametrize(
+    ("status", "acted"),
+    [(301, False), (307, False), (308, False), (300, True), (302, True), (303, True), (304, True)],
+)
+def test_which_redirects_say_that_nothing_was_done(status: int, acted: bool) -> None:
+    # RFC 9110: 303 names the place of the answer to what was done, and many write 302 for it (sections 15.4.3 and
+    # 15.4.4); 301, 307 and 308 ask for the same elsewhere.
     assert isinstance(failed("subacctopup", "moved", status), OutcomeUnknown) == acted
 
 
