@@ -310,8 +310,8 @@ class Server:
 
 
 _OF_THE_CONNECTION = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
-     "upgrade", "content-length", "date")
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers",
+     "transfer-encoding", "upgrade", "content-length", "date")
 )  # fmt: skip
 """Headers that belong to the connection which a reply came by, and those that are made anew for this one."""
 

@@ -75,8 +75,10 @@ _BETWEEN = re.compile(r"([/?&;])")
 
 
 def _masked_pairs(text: str, *, is_path: bool) -> str:
-    """`key=value` after `key=value`. What has no key belongs to the one before it: its value was not encoded."""
-    shown, words = False, is_path
+    """`key=value` after `key=value`. What has no key belongs to a message before it, whose text was not encoded;
+    behind any other value it may be a secret whose key was forgotten.
+    """
+    shown, goes_on, words = False, False, is_path
     made = []
     for piece in _BETWEEN.split(text):
         if _BETWEEN.fullmatch(piece) or not piece:
@@ -85,12 +87,13 @@ def _masked_pairs(text: str, *, is_path: bool) -> str:
         key, equals, value = piece.partition("=")
         name = unquote(key).lower()
         if not equals:
-            shown_now = shown or (words and name in _WORDS)
+            shown_now = goes_on or (words and name in _WORDS)
             made.append(piece if shown_now else MASK)
             continue
-        words = False
+        words = goes_on = False
         if name in _SHOWN:
             shown = not _names_a_secret(value)
+            goes_on = shown and name == "message"
             made.append(f"{key}={value if shown else MASK}")
         elif name in _SECRET_NAMES or (shown and _is_a_name(key)):
             shown = False

@@ -8,6 +8,7 @@ be told in that API's words is told by an HTTP status, never by a body that a ca
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -144,11 +145,17 @@ def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]
     named = {message.recipient for message in messages} - {""}
     if named <= set(map(str.strip, call.recipients)):
         return str.strip
-    # The last nine digits may be two countries' numbers.
-    if set(map(_with_country, named)) == set(map(_with_country, call.recipients)):
+    # The last nine digits may be two countries' numbers: then only one with its country tells which it is.
+    asked = set(map(_with_country, call.recipients))
+    in_full = [number for number in asked if len(number) > _LONGEST_LOCAL]
+    if set(map(_with_country, named)) == asked or len(set(map(subscriber_number, in_full))) < len(in_full):
         return _with_country
     return subscriber_number
 
 
+_LONGEST_LOCAL = 10
+"""Digits of a number without its country: `0722000000`."""
+
+
 def _with_country(number: str) -> str:
-    return number.strip().removeprefix("+").removeprefix("00")
+    return re.sub(r"\D", "", number).removeprefix("00") or number.strip()

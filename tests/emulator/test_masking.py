@@ -59,6 +59,16 @@ def test_all_but_the_password_is_shown_as_it_came() -> None:
     assert shown[1:] == ["Accept: application/json"]
 
 
+@pytest.mark.parametrize("mistaken", ["password/QXpwZJ", "QXpwZJ", "password%3DQXpwZJ", "password/QX/pw/ZJ"])
+def test_a_password_whose_key_was_miswritten_is_hidden(mistaken: str) -> None:
+    shown = masked_target(f"http://h/mspaceservice/wr/sms/sendtext/username=demo/{mistaken}/senderid=M/message=a/b")
+    assert_hidden("QXpwZJ", shown)
+    assert "pw" not in shown
+    # A message may hold a slash that nobody encoded.
+    assert shown.startswith("/mspaceservice/wr/sms/sendtext/username=demo/")
+    assert shown.endswith("/senderid=M/message=a/b")
+
+
 KEYS = st.sampled_from(["password", "apikey", "Password", "pasword", "p%61ssword", "api-key", "pwd", "key", "x"])
 
 

@@ -405,6 +405,9 @@ def record(recipient: str, status: object = 111, message_id: str = "", **more: s
         # Two countries, one row of nine digits.
         (("254722000001", "256722000001"), [record("256722000001", 5), record("254722000001")], ["1 ok", "1 5"]),
         (("254722000001", "256722000001"), [record("+256722000001", 5), record("+254722000001")], ["1 ok", "1 5"]),
+        (("254722000001", "256722000001"), [record("+254722000001")], ["1 ok", " ?"]),
+        (("254722000001", "256722000001"), [record("0722000001")], [" ?", " ?"]),
+        (("+254 722 000001", "254722000001"), [record("0722000001")], ["1 ok", "1 ok"]),
         # Words.
         (ANY[:1], [record(ANY[0], "successful")], ["1 ok"]),
         (ANY[:1], [record(ANY[0], 0, statusDescription="Blocked")], ["1 Blocked"]),
