@@ -378,6 +378,7 @@ class Link:
         self._unbinding = False
         self._stop = threading.Event()
         self._failures = 0
+        self._last_number = 0
         self._useful = time.monotonic()
         """When the bind was last of use: its outage is reckoned from then."""
         self._ended: MSpaceError | None = None
@@ -759,6 +760,7 @@ class Link:
             connection, self._connection = self._connection, None
             if connection is None:
                 return
+            self._last_number = connection.session.number
             connection.close()
             for part in list(self._under_way):
                 if part.begun:
@@ -803,7 +805,12 @@ class Link:
             raise opened
         connection = _Connection(
             opened,
-            Session(window=self._window, enquire_after=self._enquire_after, response_timeout=self._reply_timeout),
+            Session(
+                window=self._window,
+                enquire_after=self._enquire_after,
+                response_timeout=self._reply_timeout,
+                numbered_from=self._last_number,
+            ),
         )
         bound = False
         try:

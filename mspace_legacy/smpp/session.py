@@ -145,9 +145,18 @@ class Session:
     :param window: how many submit_sm may be without an answer at once. Section 2.4 leaves the number to both sides.
     :param enquire_after: seconds without anything sent, after which an enquire_link is. The vendor hangs up after 50.
     :param response_timeout: seconds that an answer may take.
+    :param numbered_from: the last sequence_number of the session before, so that an answer which was meant for that
+        one is a `Stray` here. Section 3.2 leaves it to us where they begin.
     """
 
-    def __init__(self, *, window: int = 10, enquire_after: float = 20.0, response_timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        window: int = 10,
+        enquire_after: float = 20.0,
+        response_timeout: float = 30.0,
+        numbered_from: int = 0,
+    ) -> None:
         self.state = State.OPEN
         self._window = window
         self._enquire_after = enquire_after
@@ -156,7 +165,8 @@ class Session:
         self._out: list[Chunk] = []
         self._waiting: dict[int, _Waiting] = {}
         self._submitted = 0
-        self._number = 0
+        self.number = numbered_from
+        """The last sequence_number that was given."""
         self._last_sent = 0.0
         self._last_received = 0.0
         self._unbinding = False
@@ -316,9 +326,9 @@ class Session:
     def _next_number(self) -> int:
         """Rising by one, and from the last to the first; never one that is waited for. Section 3.2."""
         while True:
-            self._number = self._number % _LAST_NUMBER + 1
-            if self._number not in self._waiting:
-                return self._number
+            self.number = self.number % _LAST_NUMBER + 1
+            if self.number not in self._waiting:
+                return self.number
 
     def _send(self, pdu: Pdu, now: float) -> None:
         self._out.append(Chunk(encode(pdu)))

@@ -63,19 +63,22 @@ _MOST_HEADERS, _MOST_CODED = 1 << 20, 8
 
 
 class _Discreet(RedactingFilter):
-    """Leaves out what follows a secret in a path, too: to whom a text goes, and the text; and queries.
+    """Leaves out what follows a secret in a path, too: to whom a text goes, and the text. So it does queries, and what
+    can't be read of a reply's head, which may repeat what was sent.
 
     The APIs have no queries, but a USSD callback's secret may stand in one.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         kept = super().filter(record)
-        record.msg = _QUERY.sub(f"?{MASK}", _BEHIND_A_SECRET.sub(r"\1", record.msg))
+        told = _QUERY.sub(f"?{MASK}", _BEHIND_A_SECRET.sub(r"\1", record.msg))
+        record.msg = _UNPARSED.sub(rf"\1{MASK}", told)
         return kept
 
 
 _BEHIND_A_SECRET = re.compile(rf"((?:password|apikey)={re.escape(MASK)})[^\s\"']+", re.IGNORECASE)
 _QUERY = re.compile(r"\?[^\s\"']+")
+_UNPARSED = re.compile("(unparsed data: ).*", re.DOTALL)
 
 # urllib3 logs the path of a request, at DEBUG and in warnings, and on the legacy API the path holds the password.
 for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):
@@ -212,6 +215,11 @@ class _ReplyWithinTime(http.client.HTTPResponse):
         # http.client takes a connection that ends within the headers for a whole reply with an empty body.
         if self._file.ended:
             raise http.client.IncompleteRead(b"")
+        # Nor does it read on behind a line that is no header: the length may have stood there, or on such a line, and
+        # whether the body is whole is then not known.
+        is_broken = self.headers.defects or any(name != name.rstrip() for name in self.headers)
+        if is_broken and self.length is None and not self.chunked:
+            raise http.client.HTTPException("its head can't be read")
 
 
 class _Connection(_TellsProgress, HTTPConnection):

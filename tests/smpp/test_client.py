@@ -673,6 +673,25 @@ def test_an_answer_that_never_comes() -> None:
         assert len(smsc.peers) == 1
 
 
+def test_an_answer_to_what_the_connection_before_asked_is_of_no_message() -> None:
+    def late(peer: Peer, pdu: SubmitSm) -> None:
+        peer.send(SubmitSmResp(sequence_number=asked[0], message_id="late"))
+        peer.refuse(pdu, 0x0B)
+
+    asked: list[int] = []
+
+    def ask_and_go(peer: Peer, pdu: SubmitSm) -> None:
+        asked.append(pdu.sequence_number)
+        raise Hangup
+
+    with Smsc(only(SubmitSm, ask_and_go)) as smsc, transmitter(smsc) as sender:
+        with pytest.raises(OutcomeUnknown):
+            sender.send("MSPACE", NUMBER, "first")
+        smsc.script = only(SubmitSm, late)
+        with pytest.raises(errors.InvalidRecipient):
+            sender.send("MSPACE", NUMBER, "second")
+
+
 def test_answers_in_another_order_and_twice() -> None:
     held: list[SubmitSmResp] = []
 

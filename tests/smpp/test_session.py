@@ -201,8 +201,10 @@ def test_numbers_rise_by_one_and_go_round(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_last_number_is_that_of_the_standard() -> None:
-    session = transmitting()
-    session._number = 0x7FFFFFFE
+    session = Session(numbered_from=0x7FFFFFFD)
+    session.bind(BindTransmitter(**CREDENTIALS), 0.0)
+    came(session, BindTransmitterResp(sequence_number=0x7FFFFFFE))
+    session.take()
     session.submit(MESSAGE, "a", 0.0)
     session.submit(MESSAGE, "b", 0.0)
     assert [pdu.sequence_number for pdu in goes(session)] == [0x7FFFFFFF, 1]

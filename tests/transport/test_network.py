@@ -465,6 +465,10 @@ def test_the_certificates_of_the_system_are_verified_and_read_once(
 AFTER_SENDING: dict[str, tuple[Answer, str]] = {
     "closed": (close, "closed"),
     "reset": (reset, "reset"),
+    "a length behind what is no header": (
+        raw(b"HTTP/1.1 200 OK\r\ngarbage line\r\nContent-Length: 4\r\n\r\n10"), "not-http"
+    ),
+    "a length with a space behind its name": (raw(b"HTTP/1.1 200 OK\r\nContent-Length : 4\r\n\r\n10"), "not-http"),
     "half a status line": (raw(b"HTTP/1.1 20"), "not-http"),
     "status line only": (raw(b"HTTP/1.1 200 OK\r\n"), "cut-short"),
     "half a header": (raw(b"HTTP/1.1 200 OK\r\nContent-Le"), "cut-short"),
@@ -683,7 +687,8 @@ def test_a_proxy_that_can_not_be_right_is_told_without_its_password(
 
 def test_nothing_logs_a_secret(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    broken = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header at all\r\n\r\n50")
+    echo = b"Set-Cookie: s3cret p\xc3\xa4ss the-key-that-must-not-show"
+    broken = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header at all\r\n" + echo + b"\r\n\r\n50")
     key = Secret("the-key-that-must-not-show")
     in_path = v2.encode_request(Balance("u"), key, base=v2.base_url(scripted.url), style="path")
     for answer in (reply(), broken):
