@@ -21,7 +21,6 @@ from mspace_legacy.errors import (
     ReplyError,
     ServiceError,
     WrongType,
-    outcome_unknown,
     partly_sent,
 )
 from mspace_legacy.models import (
@@ -194,14 +193,14 @@ class Client:
 
         :raises OutcomeUnknown: it may have been made; compare the balances.
         """
-        return self._top_up(SubAccountTopUp(self._username, _text("name", name), _count(count)))
+        return self._ask(SubAccountTopUp(self._username, _text("name", name), _count(count)))
 
     def top_up_reseller_client(self, name: str, count: int) -> TopUp:
         """Move `count` credits to the client `name`. Never repeated by itself.
 
         :raises OutcomeUnknown: it may have been made; compare the balances.
         """
-        return self._top_up(ResellerClientTopUp(self._username, _text("name", name), _count(count)))
+        return self._ask(ResellerClientTopUp(self._username, _text("name", name), _count(count)))
 
     def delivery_report(self, message_id: str) -> DeliveryReport:
         """What became of the message with this id, as `SentMessage.message_id` gives it. v2 only.
@@ -261,15 +260,6 @@ class Client:
                 raise error from None
             done += messages_for(part.recipients, messages, self._normal)
         return SendResult(tuple(done), segments)
-
-    def _top_up(self, call: SubAccountTopUp | ResellerClientTopUp) -> TopUp:
-        request = self._encode(call)
-        made = self._answer(call, request)
-        if made.is_of(call):
-            return made
-        told = f"{made.count} to {made.name!r}"
-        error = _of_another(request, f"{call.count} credits to {call.name!r}", told, made)
-        raise outcome_unknown(error, call.operation)
 
     def _ask(self, call: Call[R]) -> R:
         return self._answer(call, self._encode(call))

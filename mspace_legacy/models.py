@@ -30,6 +30,7 @@ __all__ = [
     "SubUser",
     "SubUsers",
     "TopUp",
+    "TopUpCall",
 ]
 
 R_co = TypeVar("R_co", covariant=True)
@@ -158,10 +159,11 @@ class TopUp:
     name: str
     count: int
 
-    def is_of(self, call: SubAccountTopUp | ResellerClientTopUp) -> bool:
+    def is_of(self, call: TopUpCall) -> bool:
         """Whether it is the one that `call` asked for. The service may write its name in other case."""
-        names = (self.name, call.name)
-        return len({name.rstrip(".").casefold() for name in names}) == 1 and self.count == call.count
+        name, called = (name.rstrip(".").casefold() for name in (self.name, call.name))
+        count, counted = (str(count).lstrip("0") for count in (self.count, call.count))
+        return (name, count) == (called, counted)
 
 
 # Calls
@@ -226,7 +228,9 @@ _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class _TopUpCall(Call[TopUp]):
+class TopUpCall(Call[TopUp]):
+    """Move `count` credits from the account to `name`; never repeated by itself."""
+
     name: str
     count: int | str
     """A number of credits. Text only as the jar surface passes its caller's text on; digits become a number."""
@@ -237,14 +241,14 @@ class _TopUpCall(Call[TopUp]):
 
 
 @dataclass(frozen=True, slots=True)
-class SubAccountTopUp(_TopUpCall):
+class SubAccountTopUp(TopUpCall):
     """Move `count` credits from the account to its sub-account `name`; never repeated by itself."""
 
     operation = "subacctopup"
 
 
 @dataclass(frozen=True, slots=True)
-class ResellerClientTopUp(_TopUpCall):
+class ResellerClientTopUp(TopUpCall):
     """Move `count` credits from the reseller to its client `name`; never repeated by itself."""
 
     operation = "resellerclienttopup"

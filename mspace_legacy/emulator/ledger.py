@@ -45,6 +45,7 @@ from mspace_legacy.models import (
     SubUser,
     SubUsers,
     TopUp,
+    TopUpCall,
 )
 from mspace_legacy.secrets import Secret
 
@@ -465,7 +466,7 @@ class Ledger:
             raise ServiceError("no such message", text="Message not found")
         return self.report(StoredMessage(call.message_id, *row[1:]))
 
-    def _top_up(self, call: SubAccountTopUp | ResellerClientTopUp, tie: str) -> TopUp:
+    def _top_up(self, call: TopUpCall, tie: str) -> TopUp:
         account = self._accounts.get(call.name)
         if account is None or getattr(account, tie) != call.username:
             raise TopUpFailed("no such account below this one", text=f"Failed to top up {call.name} account")

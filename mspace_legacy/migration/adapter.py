@@ -28,10 +28,8 @@ from mspace_legacy.models import (
     Balance,
     Call,
     Login,
-    ResellerClientTopUp,
     SendText,
     SentMessage,
-    SubAccountTopUp,
 )
 from mspace_legacy.msisdn import subscriber_number
 from mspace_legacy.secrets import redact
@@ -100,8 +98,6 @@ class Adapter:
             return failed(call, error, form)
         if isinstance(call, Login):
             outcome = True
-        elif isinstance(call, (SubAccountTopUp, ResellerClientTopUp)) and not outcome.is_of(call):
-            return failed(call, OutcomeUnknown(f"{call.operation}: the reply tells of another"), form)
         elif isinstance(call, SendText):
             outcome = messages_for(call.recipients, outcome, _key_of(call, outcome))
             if tell_nothing(outcome):

@@ -63,8 +63,8 @@ _MOST_HEADERS, _MOST_CODED = 1 << 20, 8
 
 
 class _Discreet(RedactingFilter):
-    """Leaves out what follows a secret in a path, too: to whom a text goes, and the text. So it does queries, and what
-    can't be read of a reply's head, which may repeat what was sent.
+    """Leaves out what follows a secret in a path, too: to whom a text goes, and the text. So it does with queries,
+    and with that of a reply's head which can't be read: it may repeat what was sent.
 
     The APIs have no queries, but a USSD callback's secret may stand in one.
     """

@@ -27,7 +27,7 @@ from mspace_legacy.models import (
     SentMessage,
     SubUser,
     TopUp,
-    _TopUpCall,
+    TopUpCall,
 )
 from mspace_legacy.secrets import redact
 from mspace_legacy.wire.documents import Unreadable, local_name, parse_json, parse_xml
@@ -498,7 +498,7 @@ def _login(call: Call[Any], content: Content) -> bool:
     raise Unreadable("it does not say that the user exists")
 
 
-def _top_up(call: _TopUpCall, content: Content) -> TopUp:
+def _top_up(call: TopUpCall, content: Content) -> TopUp:
     # An account may be named like a failure.
     others = [word for word in content.words if not _TOPPED_UP.fullmatch(word)]
     contradicted = content.is_error or any(map(failure_kind, others)) or any(map(_refuses, content.records or ()))
@@ -506,7 +506,10 @@ def _top_up(call: _TopUpCall, content: Content) -> TopUp:
         if told := _TOPPED_UP.fullmatch(word):
             count, name = told.groups()
             # The vendor's page ends the sentence with a full stop in one place and without it in another.
-            return TopUp(name=call.name if name == f"{call.name}." else name, count=int(count))
+            made = TopUp(name=call.name if name == f"{call.name}." else name, count=int(count))
+            if not made.is_of(call):
+                raise Unreadable(f"where {call.count} credits to {call.name!r} were asked for")
+            return made
     raise Unreadable("it does not say that the top-up was successful")
 
 

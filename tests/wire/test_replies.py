@@ -170,7 +170,8 @@ def test_a_top_up_in_each_form(operation: str, body: str) -> None:
 
 def test_a_top_up_tells_what_the_service_told() -> None:
     # What was asked for is not what was done until the service says so.
-    assert read("subacctopup", "Successful Top up of 8999 SMS to alice") == TopUp("alice", 8999)
+    error = failed("subacctopup", "Successful Top up of 8999 SMS to alice")
+    assert isinstance(error, OutcomeUnknown)
     told = decode_reply(SubAccountTopUp("u", "J. R.", 5), response("Successful Top up of 5 SMS to J. R."))
     assert told == TopUp("J. R.", 5)
 
