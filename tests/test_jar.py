@@ -529,6 +529,15 @@ def test_a_refusal_that_tells_of_a_success_is_said_to_be_unknown(scripted: Scrip
             assert java_text(caught.value).endswith(f"HTTP {status}")
 
 
+def test_a_top_up_of_another_account_is_said_to_be_unknown(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"Successful Top up of 5 SMS to sub")]
+    with MSpaceClient(scripted.url) as client:
+        assert client.subAccTopup_JSON(TopUp, "u", "p", "sub", "05") == TopUp("sub", 5)
+        for name, count in (("other", 5), ("sub", 6)):
+            with pytest.raises(OutcomeUnknown, match="5 SMS to sub"):
+                client.subAccTopup_XML(TopUp, "u", "p", name, count)
+
+
 def test_a_stalled_send_is_sent_once(scripted: ScriptedServer) -> None:
     scripted.script = [scripted.stall()]
     with MSpaceClient(scripted.url, timeout=0.2) as client, pytest.raises(OutcomeUnknown) as caught:
