@@ -101,6 +101,10 @@ def run(arguments: Sequence[str]) -> int:
     except ModuleNotFoundError:
         raise
     except Exception as error:  # whatever it is, its text and its traceback may hold a secret
+        if problem := output.why_unprintable(error):
+            output.print_no_more()
+            output.show_error("CantPrint", f"standard output takes no more: {problem}", FAILED, as_json=False)
+            return FAILED
         output.show_error(type(error).__name__, _place_of(error), FAILED, as_json=as_json)
         return FAILED
     return code if isinstance(code, int) else DONE

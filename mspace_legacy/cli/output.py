@@ -5,6 +5,7 @@ Text from outside passes `plain` before a terminal sees it, and never stands whe
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -40,6 +41,7 @@ __all__ = [
     "show_json",
     "show_result",
     "show_table",
+    "why_unprintable",
     "yes_option",
 ]
 
@@ -76,6 +78,12 @@ def even_if_nobody_reads() -> Iterator[None]:
             why = error.strerror if isinstance(error, OSError) else "interrupted"
             click.echo(f"mspace-legacy: it was done, and what came of it can't be printed: {why}", err=True)
             print_no_more()
+
+
+def why_unprintable(error: Exception) -> str:
+    """Why standard output takes no more, where that is what an error tells of; else nothing."""
+    full = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno in full else ""
 
 
 def print_no_more() -> None:
@@ -117,9 +125,15 @@ class _OneLine(logging.Formatter):
         return plain(super().format(record))
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let it be told as any other failure to print: rich ends the program with the code of a failure."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that takes text as it is, without markup."""
-    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    made = _Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not made.is_terminal:
         made.width = _UNBROKEN
     return made

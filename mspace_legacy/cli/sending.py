@@ -17,14 +17,16 @@ from mspace_legacy.cli.output import (
     code_of,
     even_if_nobody_reads,
     must_be_able_to_ask,
+    print_no_more,
     result_document,
     show_error,
     show_json,
     show_result,
     show_table,
 )
-from mspace_legacy.errors import InvalidInput
+from mspace_legacy.errors import InvalidInput, MSpaceError
 from mspace_legacy.models import SendResult
+from mspace_legacy.sms import Segments
 
 __all__ = ["Sender", "answered_no", "interruption_told", "send_text"]
 
@@ -66,19 +68,8 @@ def send_text(
     with ExitStack() as opening:
         sender = opening.enter_context(opened())
         if not (yes and as_json):
-            show_table(
-                ("sender id", "encoding", "segments", "recipients", "cost in credits"),
-                [
-                    (
-                        sender_id,
-                        _ENCODINGS[segments.encoding],
-                        len(segments),
-                        len(numbers),
-                        len(segments) * len(numbers),
-                    )
-                ],
-                stderr=not yes,
-            )
+            # On standard error where it asks, as the answer is given there.
+            _show_cost(sender_id, segments, len(numbers), stderr=not yes)
         if not yes and not ask("Send it?"):
             return answered_no(as_json=as_json)
         with interruption_told("sendtext"):
@@ -90,6 +81,23 @@ def send_text(
                     show_result(result)
                 opening.close()
     return code_of(result)
+
+
+def _show_cost(sender_id: str, segments: Segments, recipients: int, *, stderr: bool) -> None:
+    columns = ("sender id", "encoding", "segments", "recipients", "cost in credits")
+    count = segments.count
+    try:
+        show_table(
+            columns,
+            [(sender_id, _ENCODINGS[segments.encoding], count, recipients, count * recipients)],
+            stderr=stderr,
+        )
+    except OSError as error:
+        print_no_more()
+        problem = f"what it costs can't be printed ({error.strerror}): nothing was sent"
+    else:
+        return
+    raise MSpaceError(problem)
 
 
 def answered_no(*, as_json: bool) -> int:

@@ -6,7 +6,10 @@ import fcntl
 import io
 import json
 import signal
+import socket
+import subprocess
 import termios
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from mspace_legacy.cli import main
 from mspace_legacy.cli.settings import Settings
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator
 from mspace_legacy.server import Server
-from tests.cli.process import Terminal, run, start
+from tests.cli.process import COMMAND, Terminal, environment, run, start
 from tests.servers import ScriptedServer, close, reply
 
 PASSWORD = "demo-password"
@@ -620,6 +623,56 @@ def test_an_interruption_while_it_is_told_what_was_done_takes_nothing_back(
         _, err = process.communicate(timeout=20)
     assert process.returncode == 0
     assert err == "mspace-legacy: it was done, and what came of it can't be printed: interrupted\n"
+
+
+def test_a_reader_that_leaves_takes_nothing_back_of_what_was_sent(scripted: ScriptedServer) -> None:
+    is_left = threading.Event()
+
+    def answer(connection: socket.socket) -> bool:
+        return is_left.wait(20) and reply(b'[{"messageId": "1", "status": "successful"}]')(connection)
+
+    scripted.script = [answer]
+    with start("send", "MSPACE", NUMBER, "Hello", "--yes", env=legacy(scripted.url)) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        _wait_for_request(scripted)
+        process.stdout.close()
+        is_left.set()
+        assert "it was done, and what came of it can't be printed: Broken pipe" in process.stderr.read()
+    assert process.returncode == 0
+
+
+# What can't be printed is printed to a full disk: that is a device on Linux, and nothing portable elsewhere.
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("balance",), "standard output takes no more: No space left on device"),
+        (("balance", "--json"), "standard output takes no more: No space left on device"),
+        (("send", "--help"), "standard output takes no more: No space left on device"),
+        (
+            ("send", "MSPACE", NUMBER, "Hello", "--yes"),
+            "what it costs can't be printed (No space left on device): nothing was sent",
+        ),
+    ],
+)
+def test_a_full_disk_is_no_defect(
+    emulator: Emulator, emulator_url: str, arguments: tuple[str, ...], told: str
+) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*COMMAND, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            # As in a pipe: what is in the buffer fails once more as the interpreter ends.
+            env={**environment(legacy(emulator_url)), "PYTHONUNBUFFERED": ""},
+            timeout=30,
+            check=False,
+            text=True,
+        )
+    assert (ended.returncode, ended.stderr) == (1, f"mspace-legacy: {told}\n")
+    assert not emulator.ledger.messages()
 
 
 def _wait_for_request(scripted: ScriptedServer) -> None:
