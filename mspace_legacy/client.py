@@ -79,7 +79,7 @@ class Client:
         max_url_length: int = 7_000,
         name: str = "Client",
     ) -> None:
-        msisdn.normalise("+254722000000", country=country)
+        msisdn.check_country(country)
         _limit("recipients_per_request", recipients_per_request)
         _limit("max_url_length", max_url_length)
         self._encode = encode

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mspace_legacy.errors import InvalidInput, WrongType
 
-__all__ = ["normalise", "recipients", "subscriber_number"]
+__all__ = ["COUNTRIES", "check_country", "normalise", "recipients", "subscriber_number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,9 @@ _PLANS: Mapping[str, _Plan] = {
     "KE": _plan("Kenya", "254", "71", "722123456"),
     "UG": _plan("Uganda", "256", "7", "772123456"),
 }
+COUNTRIES: tuple[str, ...] = tuple(_PLANS)
+"""The countries whose local numbers are read here."""
+
 _NATIONAL_DIGITS = 9
 
 # What is dialled before a country code. 000 is the prefix in Kenya and in Uganda, 00 the one that ITU-T
@@ -116,6 +119,14 @@ def _not_text(value: object) -> str:
     if isinstance(value, (int, float)):
         return f"{value!r} is {kind}, in which leading zeros would be lost; write numbers as str"
     return f"expected str, not {kind}"
+
+
+def check_country(country: str) -> None:
+    """That it is one of `COUNTRIES`.
+
+    :raises InvalidInput: it is not.
+    """
+    _plan_of(country)
 
 
 def _plan_of(country: str) -> _Plan:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import json_option, show, show_json, show_table
+from mspace_legacy.cli.output import json_option, show, show_json, show_table, timeout_option
 from mspace_legacy.cli.settings import secret
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.accounts import AccountStore, StoredAccount, Verifier
@@ -36,12 +36,7 @@ __all__ = ["parity"]
 @click.option("--username", envvar="MSPACE_USERNAME", help="The account; or MSPACE_USERNAME.")
 @click.option("--password-file", metavar="FILE", help="File that holds the password; or MSPACE_PASSWORD holds it.")
 @click.option("--api-key-file", metavar="FILE", help="File that holds the API key; or MSPACE_API_KEY holds it.")
-@click.option(
-    "--timeout",
-    type=float,
-    metavar="SECONDS",
-    help="For connecting and for the whole reply. By default {:g} and {:g}.".format(*DEFAULT_TIMEOUT),
-)
+@timeout_option("the whole reply")
 @json_option
 def parity(
     url: str | None,

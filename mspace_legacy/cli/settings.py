@@ -18,7 +18,7 @@ from typing import Any, Literal
 import click
 
 from mspace_legacy import msisdn
-from mspace_legacy.cli.output import json_option
+from mspace_legacy.cli.output import country_option, json_option, timeout_option
 from mspace_legacy.client import Client
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
@@ -52,19 +52,8 @@ _OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
         help="File that holds the API key (v2); or MSPACE_API_KEY holds it. Else it is asked for.",
     ),
     click.option("--style", type=click.Choice(v2.STYLES), help="How v2 is asked. By default json."),
-    click.option(
-        "--timeout",
-        type=float,
-        metavar="SECONDS",
-        help="For connecting and for the whole reply. By default {:g} and {:g}.".format(*DEFAULT_TIMEOUT),
-    ),
-    click.option(
-        "--country",
-        type=click.Choice(["KE", "UG"]),
-        default="KE",
-        show_default=True,
-        help="How local numbers are read.",
-    ),
+    timeout_option("the whole reply"),
+    country_option,
     json_option,
 )
 

@@ -16,7 +16,16 @@ import click
 
 from mspace_legacy import msisdn
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import Interrupted, json_option, plain, print_no_more, show, yes_option
+from mspace_legacy.cli.output import (
+    Interrupted,
+    country_option,
+    json_option,
+    plain,
+    print_no_more,
+    show,
+    timeout_option,
+    yes_option,
+)
 from mspace_legacy.cli.sending import send_text
 from mspace_legacy.cli.serving import stopped_by_signals
 from mspace_legacy.cli.settings import secret
@@ -24,6 +33,7 @@ from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.client import DEFAULT_PORT, IncomingText, Receiver, Transmitter
 from mspace_legacy.smpp.receipts import Receipt
+from mspace_legacy.transport.network import DEFAULT_TIMEOUT
 
 __all__ = ["smpp"]
 
@@ -31,7 +41,14 @@ _log = logging.getLogger("mspace_legacy.smpp")
 
 _OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
     click.option("--host", envvar="MSPACE_SMPP_HOST", help="Where the SMSC is; or MSPACE_SMPP_HOST."),
-    click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True),
+    click.option(
+        "--port",
+        type=click.IntRange(1, 65535),
+        envvar="MSPACE_SMPP_PORT",
+        default=DEFAULT_PORT,
+        show_default=True,
+        help="Its port; or MSPACE_SMPP_PORT.",
+    ),
     click.option("--system-id", envvar="MSPACE_SMPP_SYSTEM_ID", help="The account; or MSPACE_SMPP_SYSTEM_ID."),
     click.option(
         "--password-file",
@@ -39,6 +56,7 @@ _OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
         help="File that holds the password; or MSPACE_SMPP_PASSWORD holds it. Else it is asked for.",
     ),
     click.option("--tls", is_flag=True, help="Over TLS, with the certificates that the system knows."),
+    timeout_option("an answer"),
 )
 
 
@@ -51,8 +69,9 @@ class _Settings:
     system_id: str | None
     password_file: str | None
     tls: bool
+    timeout: float | None
 
-    def checked(self) -> tuple[str, int, str, Secret]:
+    def bind(self) -> tuple[str, int, str, Secret]:
         """Host, port, system_id and password, which is prompted for if it must be.
 
         :raises InvalidInput: one is missing or wrong; the message says how to give it.
@@ -63,6 +82,10 @@ class _Settings:
             raise InvalidInput("no system_id: give --system-id or MSPACE_SMPP_SYSTEM_ID")
         password = secret("password", "--password-file", self.password_file, "MSPACE_SMPP_PASSWORD")
         return self.host, self.port, self.system_id, password
+
+    def connection(self) -> dict[str, Any]:
+        """What else a `Transmitter` and a `Receiver` take."""
+        return {"tls": self.tls, "timeout": DEFAULT_TIMEOUT if self.timeout is None else self.timeout}
 
 
 def _bind_command(function: Callable[..., int]) -> Callable[..., int]:
@@ -99,13 +122,7 @@ def smpp() -> None:
     show_default=True,
     help="How many may be without an answer at once.",
 )
-@click.option(
-    "--country",
-    type=click.Choice(["KE", "UG"]),
-    default="KE",
-    show_default=True,
-    help="How local numbers are read.",
-)
+@country_option
 @json_option
 def send(
     settings: _Settings,
@@ -137,7 +154,7 @@ def send(
 @contextmanager
 def _bound(settings: _Settings, window: int, country: str) -> Iterator[Transmitter]:
     with ExitStack() as held:
-        transmitter = Transmitter(*settings.checked(), window=window, tls=settings.tls, country=country)
+        transmitter = Transmitter(*settings.bind(), window=window, country=country, **settings.connection())
         held.enter_context(transmitter)
         try:
             yield transmitter
@@ -164,7 +181,7 @@ def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
     level = _log.level
     try:
         with (
-            Receiver(*settings.checked(), listening.take, tls=settings.tls) as receiver,
+            Receiver(*settings.bind(), listening.take, **settings.connection()) as receiver,
             stopped_by_signals(listening),
         ):
             click.echo(plain(f"Bound to {settings.host}:{settings.port}. Ctrl-C stops it."), err=True)

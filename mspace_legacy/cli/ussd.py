@@ -15,7 +15,7 @@ from rich.text import Text
 from mspace_legacy import msisdn as numbers
 from mspace_legacy.cli import DONE
 from mspace_legacy.cli.group import tell
-from mspace_legacy.cli.output import console, json_option, plain, show_json
+from mspace_legacy.cli.output import console, country_option, json_option, plain, show_json, timeout_option
 from mspace_legacy.cli.sending import interruption_told
 from mspace_legacy.errors import MSpaceError, ReplyError
 from mspace_legacy.secrets import MASK
@@ -42,13 +42,7 @@ def ussd() -> None:
     help="The callback's own code, where more is dialled with it, as *384# in *384*1*2#. By default all of it.",
 )
 @click.option("--msisdn", default="254722000000", show_default=True, metavar="NUMBER", help="Whose handset it is.")
-@click.option(
-    "--country",
-    type=click.Choice(["KE", "UG"]),
-    default="KE",
-    show_default=True,
-    help="How a local number is read.",
-)
+@country_option
 @click.option(
     "--joined/--alone",
     default=True,
@@ -63,12 +57,7 @@ def ussd() -> None:
     show_default=True,
     help="How long a text may be, in characters of the GSM 7-bit alphabet.",
 )
-@click.option(
-    "--timeout",
-    type=float,
-    metavar="SECONDS",
-    help="For connecting and for the whole answer. By default {:g} and {:g}.".format(*DEFAULT_TIMEOUT),
-)
+@timeout_option("the whole answer", DEFAULT_TIMEOUT)
 @json_option
 def dial(
     url: str,

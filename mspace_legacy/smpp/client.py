@@ -101,7 +101,7 @@ class Transmitter:
         password = secret = password if isinstance(password, Secret) else Secret(password)
         if not isinstance(window, int) or isinstance(window, bool) or window < 1:
             raise InvalidInput(f"window is {window!r}: a whole number, 1 is the least")
-        msisdn.normalise("+254722000000", country=country)
+        msisdn.check_country(country)
         write_text("", long=long)
         self._country = country
         self._long: Literal["udh", "sar", "payload"] = long

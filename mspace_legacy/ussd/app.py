@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from mspace_legacy import msisdn
 from mspace_legacy.errors import InvalidInput, RequestError
 from mspace_legacy.ussd.messages import (
     DEFAULT_LIMIT,
@@ -78,6 +79,7 @@ class UssdApp:
                 raise InvalidInput(f"{name}: {value!r} is not a positive number of seconds")
         if not repeat_window >= 0:
             raise InvalidInput(f"repeat_window: {repeat_window!r} is not a number of seconds")
+        msisdn.check_country(country)
         self._words = words or Words()
         self._limit = limit
         self._country = country

@@ -78,6 +78,21 @@ def test_sends_and_tells_each_recipient(smsc: Smsc, ledger: Ledger, capsys: pyte
     assert err == ""
 
 
+def test_the_port_may_stand_in_the_environment(smsc: Smsc, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSPACE_SMPP_PORT", str(smsc.port))
+    assert main(["smpp", "send", "MSPACE", NUMBER, "Hello", "--yes"]) == 0
+    assert len(ledger.messages()) == 1
+    monkeypatch.setenv("MSPACE_SMPP_PORT", "abc")
+    assert main(["smpp", "send", "MSPACE", NUMBER, "Hello", "--yes"]) == 2
+
+
+def test_what_answers_nothing_is_given_up_after_the_timeout(smsc: Smsc, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        arguments = ["--port", str(silent.getsockname()[1]), "--timeout", "0.2"]
+        assert main(["smpp", "send", "MSPACE", NUMBER, "Hello", "--yes", *arguments]) == 1
+    assert "nothing was sent" in capsys.readouterr().err
+
+
 def test_with_json_it_prints_one_document(smsc: Smsc, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     text = "Habari \N{SNOWMAN} " * 10
     assert main(smpp("send", smsc, "MSPACE", NUMBER, text, "--yes", "--json", "--window", "1")) == 0

@@ -491,7 +491,7 @@ def test_what_is_no_screen_is_not_registered() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"entries": "both"}, {"limit": 0}, {"expiry": 0}, {"longest_step": -1}, {"repeat_window": -1},
+    [{"entries": "both"}, {"limit": 0}, {"expiry": 0}, {"longest_step": -1}, {"repeat_window": -1}, {"country": "XX"},
      {"words": Words(failed="")}, {"words": Words(failed="x" * 200)}, {"words": Words(too_often="")}],
 )  # fmt: skip
 def test_settings_are_checked(settings: dict[str, Any]) -> None:
