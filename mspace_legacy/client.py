@@ -7,6 +7,7 @@ it adds.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
@@ -74,10 +75,10 @@ class Client:
         username: str,
         transport: Transport,
         *,
-        country: str = "KE",
-        recipients_per_request: int = 100,
-        max_url_length: int = 7_000,
-        name: str = "Client",
+        country: str,
+        recipients_per_request: int,
+        max_url_length: int,
+        name: str,
     ) -> None:
         msisdn.check_country(country)
         _limit("recipients_per_request", recipients_per_request)
@@ -99,7 +100,9 @@ class Client:
         *,
         timeout: Timeout = DEFAULT_TIMEOUT,
         transport: Transport | None = None,
-        **settings: Any,
+        country: str = "KE",
+        recipients_per_request: int = 100,
+        max_url_length: int = 7_000,
     ) -> Client:
         """A client of the legacy path API.
 
@@ -115,8 +118,10 @@ class Client:
             lambda call: legacy.encode_request(call, secret, base=base),
             username,
             transport,
+            country=country,
+            recipients_per_request=recipients_per_request,
+            max_url_length=max_url_length,
             name=f"Client.legacy({base!r}, username={username!r})",
-            **settings,
         )
 
     @classmethod
@@ -126,27 +131,34 @@ class Client:
         api_key: str | Secret,
         *,
         style: v2.Style = "json",
-        base_url: str = v2.BASE_URL,
+        base_url: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
         transport: Transport | None = None,
-        **settings: Any,
+        country: str = "KE",
+        recipients_per_request: int = 100,
+        max_url_length: int = 7_000,
     ) -> Client:
         """A client of the v2 API.
 
         :param style: `json` or `xml` in a POST, or `path`, a GET with the key in the URL.
+        :param base_url: where v2 lives; by default what MSPACE_BASE_URL says, else the vendor's.
         :raises InvalidInput: an argument that can't be right.
         """
         api_key = secret = _secret("api_key", api_key)
         if style not in v2.STYLES:
             raise InvalidInput(f"style {style!r} is not known: there are {', '.join(v2.STYLES)}")
+        if base_url is None:
+            base_url = os.environ.get("MSPACE_BASE_URL") or v2.BASE_URL
         base = v2.base_url(base_url)
         transport = checked_transport(transport, timeout)
         return cls(
             lambda call: v2.encode_request(call, secret, base=base, style=style),
             username,
             transport,
+            country=country,
+            recipients_per_request=recipients_per_request,
+            max_url_length=max_url_length,
             name=f"Client.v2(username={username!r}, style={style!r}, base_url={base!r})",
-            **settings,
         )
 
     _name = "Client"

@@ -59,5 +59,5 @@ def load_toml(path: str | os.PathLike[str], *, private: bool = False) -> dict[st
         problem = f"is not TOML: {error}"
     except (OSError, ValueError, RecursionError) as error:
         # Also a path that is none, a number of thousands of digits, and thousands of brackets.
-        problem = f"can't be read: {type(error).__name__}"
+        problem = f"can't be read: {getattr(error, 'strerror', None) or type(error).__name__}"
     raise InvalidInput(f"{os.fspath(path)} {problem}")

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -298,13 +299,17 @@ def _account(place: str, table: Any, folder: Path) -> StoredAccount:
     raise InvalidInput(f"{place}: {problem}")
 
 
+_VARIABLE = re.compile("[A-Z]+(?:_[A-Z0-9]+)+")
+
+
 def _api_key(source: str, value: str, folder: Path) -> Secret:
     if source == "api_key":
         return Secret(value)
     if source == "api_key_env":
         if not os.environ.get(value):
-            # Not named: someone may have put the key itself there.
-            raise InvalidInput("api_key_env names an environment variable that is not set")
+            # Someone may have put the key itself there.
+            named = f"{value}, " if _VARIABLE.fullmatch(value) else ""
+            raise InvalidInput(f"api_key_env names {named}an environment variable that is not set")
         return Secret(os.environ[value])
     try:
         return Secret((folder / value).read_text("utf-8-sig").rstrip("\r\n"))

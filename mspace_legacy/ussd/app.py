@@ -118,7 +118,7 @@ class UssdApp:
         """
         name = getattr(function, "__name__", "")
         if not name or name == "<lambda>":
-            raise InvalidInput("a screen is a function with a name of its own")
+            raise InvalidInput(f"a screen is a function with a name of its own, which {name or function!r} is not")
         if name in self._screens:
             raise InvalidInput(f"there is a screen {name!r} already")
         parameters = inspect.signature(function).parameters.values()
@@ -176,9 +176,13 @@ class UssdApp:
         name = target if isinstance(target, str) else self._names.get(target, "") if callable(target) else ""
         if name in self._screens:
             return name
+        source = f"screen {by!r} returned " if by else ""
+        if target is None:
+            raise InvalidInput(f"{source}nothing: is a `return` missing?")
         what = repr(target) if isinstance(target, str) else getattr(target, "__name__", type(target).__name__)
         raise InvalidInput(
-            f"{f'screen {by!r} returned ' if by else ''}{what}, which is no screen: is it marked with @app.screen?"
+            f"{source}{what}, which is no screen: it takes End(...), Ask(...), Menu(...), Pages(...), or a function "
+            "marked with @app.screen"
         )
 
     def _play(self, request: UssdRequest, step: int, state: dict[str, Any] | None, entries: list[str]) -> Played:

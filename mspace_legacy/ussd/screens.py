@@ -54,7 +54,7 @@ class Menu:
     def __post_init__(self) -> None:
         _check_text("title", self.title)
         if not isinstance(self.options, Mapping) or not self.options:
-            raise InvalidInput("options: a menu has some, as in {'1': ('Balance', balance)}")
+            raise InvalidInput(f"menu {self.title!r}: options: it has none, and takes {{'1': ('Balance', balance)}}")
         for key, option in self.options.items():
             if not isinstance(option, (tuple, list)) or len(option) != 2:
                 raise InvalidInput(f"options: {key!r} is not a pair of a label and a screen")

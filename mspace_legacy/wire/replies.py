@@ -213,7 +213,7 @@ def _document(response: Response, kind: type) -> Any:
         document = parse_json(response.text().removeprefix("\ufeff")) if kind in (dict, list) else None
     else:
         document = root = parse_xml(body)
-        if kind is dict:
+        if kind is dict and not any(map(len, root)):
             document = {local_name(child): child.text or "" for child in root if not len(child)}
         if kind is list:
             document = [{local_name(leaf): leaf.text or "" for leaf in child if not len(leaf)} for child in root]

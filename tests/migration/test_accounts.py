@@ -139,6 +139,10 @@ def test_accounts_are_told_apart_by_any_difference_in_their_names(load: Load) ->
         ([table(api_key_env=f'"{ENV}"')], "account 1: give one of api_key, api_key_env, api_key_file"),
         ([table(api_key="", api_key_env=f'"{KEY}"')], "account 1: api_key_env names an environment variable"),
         ([table(api_key="", api_key_env='"a=b"')], "account 1: api_key_env names an environment variable"),
+        (
+            [table(api_key="", api_key_env='"SHOP_KEY"')],
+            "account 1: api_key_env names SHOP_KEY, an environment variable",
+        ),
         ([table(api_key="", api_key_file=f'"{KEY}"')], "account 1: api_key_file names a file that can't be read: "),
         ([table(api_key="", api_key_file='"a\\u0000b"')], "account 1: api_key_file names a file that can't be read"),
         ([table(api_key="", api_key_file='"."')], "account 1: api_key_file names a file that can't be read: "),

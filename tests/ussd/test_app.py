@@ -424,7 +424,8 @@ def stranger(session: Session) -> None:
 @pytest.mark.parametrize(
     ("returned", "problem"),
     [
-        (None, "start.*NoneType.*no screen"),
+        (None, "start.*nothing: is a `return` missing"),
+        (3, r"start.*int, which is no screen: it takes End\("),
         ("nowhere", "'nowhere', which is no screen"),
         (stranger, "stranger, which is no screen"),
         (lambda: Menu("x", {"1": ("y", stranger)}), "stranger, which is no screen"),

@@ -958,7 +958,13 @@ def test_an_error_says_what_the_service_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "body"), [(dict, "dict", "5"), (list, "list", "5"), (Element, "Element", "+")]
+    ("kind", "name", "body"),
+    [
+        (dict, "dict", "<r><u><n>a</n></u><u><n>b</n></u></r>"),
+        (dict, "dict", "5"),
+        (list, "list", "5"),
+        (Element, "Element", "+"),
+    ],
 )
 def test_a_document_of_another_kind_says_so(kind: Any, name: str, body: str) -> None:
     with pytest.raises(ReplyError) as raised:
