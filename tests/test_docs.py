@@ -146,11 +146,12 @@ def test_shell_blocks_of_the_guide_run(tmp_path: Path) -> None:
 def test_the_tests_in_the_readme_pass(pytester: pytest.Pytester) -> None:
     """As whoever copies them into a file would run them."""
     tests = [block for block in blocks("README.md", "python") if "def test_" in block]
-    assert len(tests) == 2
+    assert len(tests) == 3
     for number, block in enumerate(tests):
         pytester.makepyfile(**{f"test_readme_{number}": block})
     plugin = () if is_installed() else ("-p", "mspace_legacy.testing.plugin")
-    pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider").assert_outcomes(passed=2)
+    pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider").assert_outcomes(passed=3)
+    assert (pytester.path / "cassettes" / "balance.yaml").is_file()
 
 
 def is_installed() -> bool:
