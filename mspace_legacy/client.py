@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from mspace_legacy import msisdn, sms
+from mspace_legacy.checks import at_least_one
 from mspace_legacy.errors import (
     AuthenticationError,
     InvalidInput,
@@ -81,14 +82,12 @@ class Client:
         name: str,
     ) -> None:
         msisdn.check_country(country)
-        _limit("recipients_per_request", recipients_per_request)
-        _limit("max_url_length", max_url_length)
         self._encode = encode
         self._username = _text("username", username)
         self._transport = transport
         self._country = country
-        self._recipients_per_request = recipients_per_request
-        self._max_url_length = max_url_length
+        self._recipients_per_request = at_least_one("recipients_per_request", recipients_per_request)
+        self._max_url_length = at_least_one("max_url_length", max_url_length)
         self._name = name
 
     @classmethod
@@ -330,13 +329,6 @@ def _text(name: str, value: str) -> str:
     if not value:
         raise InvalidInput(f"{name} is empty")
     return value
-
-
-def _limit(name: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise WrongType(f"{name} is a {type(value).__name__}: give a whole number")
-    if value < 1:
-        raise InvalidInput(f"{name} is {value}: 1 is the least")
 
 
 def _count(value: int) -> int:

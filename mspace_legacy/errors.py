@@ -165,7 +165,7 @@ class NotSent(TransportError):
 class ReplyLost(TransportError):
     """The request left this machine, at least in part, and no whole reply came back.
 
-    `partial` is what had come of it, where that is known.
+    `partial`, which the emulator's faults set, is the whole reply, of which a server then sends the first half.
     """
 
     partial: Any = None
@@ -321,7 +321,7 @@ class ProcessingException(JarError, TransportError):
 
 
 class HeaderValueException(ProcessingException):
-    """org.glassfish.jersey.message.internal.HeaderValueException: a Content-Type that is none."""
+    """org.glassfish.jersey.message.internal.HeaderValueException: a Content-Type that can't be parsed."""
 
 
 class MessageBodyProviderNotFoundException(ProcessingException, WrongType):

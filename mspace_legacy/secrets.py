@@ -127,9 +127,9 @@ class Secret:
 def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -> str:
     """`text` with the values of `password` and `apikey` masked, wherever they stand by their name.
 
-    Of `secrets`, those of four characters and more are masked wherever they stand at all, in any spelling that a URL,
-    JSON, XML, HTML or a repr may give them. Of those of sixteen and more, so is a part: the first twelve and whatever
-    follows of them.
+    One of `secrets` that has four characters or more is masked wherever it stands, however a URL, JSON, XML, HTML or
+    a repr spells it. Of one that has sixteen or more, a copy that was cut off is masked too: its first twelve
+    characters, and what follows of the others.
 
     :param by_name: false masks `secrets` alone.
     """

@@ -14,7 +14,7 @@ from mspace_legacy.cli.settings import secret
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.accounts import AccountStore, StoredAccount, Verifier
 from mspace_legacy.migration.adapter import Adapter
-from mspace_legacy.migration.shadow import Comparison, Comparisons, outcome_of
+from mspace_legacy.migration.shadow import Comparison, Comparisons, ask
 from mspace_legacy.models import Balance, Call, Login, ResellerClients, SubUsers
 from mspace_legacy.secrets import Secret
 from mspace_legacy.transport import Transport, checked_transport
@@ -83,7 +83,7 @@ def _compared(
     reads: tuple[Call[Any], ...] = (Login(username), Balance(username), SubUsers(username), ResellerClients(username))
     for call in reads:
         request = legacy.encode_request(call, password, base=base)
-        old, new = outcome_of(to_legacy, request), outcome_of(to_v2, request)
+        old, new = ask(to_legacy, request), ask(to_v2, request)
         yield comparisons.compare(call, request, old, new, "legacy")
 
 

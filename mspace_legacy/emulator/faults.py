@@ -153,7 +153,7 @@ class Faults:
 
     @property
     def revision(self) -> int:
-        """It is another one when `on` is."""
+        """A number that changes whenever `on` does."""
         return self._revision
 
     def due(self, operation: str, kinds: Iterable[FaultKind] = get_args(FaultKind)) -> list[Fault]:

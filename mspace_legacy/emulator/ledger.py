@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
 from mspace_legacy import msisdn, sms
+from mspace_legacy.checks import seconds
 from mspace_legacy.emulator.accounts import DEMO_ACCOUNTS, MOST_CREDITS, Account, check_family
 from mspace_legacy.errors import (
     AuthenticationError,
@@ -186,7 +187,7 @@ class Ledger:
         accounts = tuple(accounts)
         check_family("accounts", accounts)
         self._accounts = {account.username: account for account in accounts}
-        self._delivery_delay = delivery_delay
+        self._delivery_delay = seconds("delivery_delay", delivery_delay, or_none=True)
         self._clock = clock
         self._lock = threading.Lock()
         self._db = _opened(path)
@@ -343,7 +344,7 @@ class Ledger:
         :param after: only those whose id is a higher number.
         :param before: only those whose id is a lower number.
         :param recipient: only those to this number, which is written with its country code.
-        :param limit: the newest so many of them; below 0 all.
+        :param limit: at most so many, the newest; negative for all.
         """
         where = "id > ?"
         values: list[int | str] = [after]
@@ -403,7 +404,7 @@ class Ledger:
         """Every top-up that was made, the oldest first.
 
         :param after: only those with a higher number.
-        :param limit: the newest so many of them; below 0 all.
+        :param limit: at most so many, the newest; negative for all.
         """
         with self._lock:
             rows = self._db.execute(
@@ -412,8 +413,9 @@ class Ledger:
         return [StoredTopUp(*row) for row in reversed(rows)]
 
     def revision(self) -> tuple[int, int]:
-        """It is another one when anything was written, by whichever process; to ask costs the same however much is
-        stored."""
+        """What changes whenever anything is written, by whichever process; to ask costs the same however much is
+        stored.
+        """
         with self._lock:
             (elsewhere,) = self._db.execute("PRAGMA data_version").fetchone()
             return int(elsewhere), self._db.total_changes

@@ -24,12 +24,13 @@ from types import TracebackType
 from typing import Literal
 
 from mspace_legacy import sms
+from mspace_legacy.checks import seconds
 from mspace_legacy.emulator.accounts import Account
 from mspace_legacy.emulator.faults import SUBMIT_SM, FaultKind, Faults
 from mspace_legacy.emulator.journal import Journal
 from mspace_legacy.emulator.ledger import Address, Ledger, StoredReceipt, vendor_time
 from mspace_legacy.emulator.masking import command_name, masked_pdu
-from mspace_legacy.errors import InvalidInput, InvalidRecipient, InvalidSenderId, ProtocolError, ServiceError
+from mspace_legacy.errors import InvalidRecipient, InvalidSenderId, ProtocolError, ServiceError
 from mspace_legacy.smpp.pdu import (
     COMMANDS,
     BindReceiver,
@@ -120,12 +121,10 @@ class Smsc:
         port: int = 0,
         idle: float = 50.0,
     ) -> None:
-        if not 0 < idle < math.inf:
-            raise InvalidInput(f"idle is {idle}: seconds, more than 0")
         self.ledger = ledger
         self.faults = faults or Faults()
         self.journal = journal
-        self._idle = idle
+        self._idle = seconds("idle", idle)
         self._claims = _Claims(ledger)
         self._listener = listening(host, port)
         # Where shutdown() does not wake accept(), it notices by itself that it is to stop.

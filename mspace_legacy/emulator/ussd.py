@@ -36,7 +36,7 @@ class UssdCode:
 
     def __post_init__(self) -> None:
         if not _CODE.fullmatch(self.code) or len(self.code) > _LONGEST:
-            raise InvalidInput(f"code: {self.code[:40]!r} is none, such as *384#")
+            raise InvalidInput(f"code: {self.code[:40]!r} is not a USSD code such as *384#")
         if not _is_callback(self.callback):
             raise InvalidInput(f"callback of {self.code}: a URL such as http://127.0.0.1:5000/ussd")
         if self.entry not in get_args(Entries):
@@ -100,7 +100,7 @@ class UssdCodes:
 
     @property
     def revision(self) -> int:
-        """It is another one when `registered` is."""
+        """A number that changes whenever `registered` does."""
         return self._revision
 
     def find(self, dialled: str) -> UssdCode:

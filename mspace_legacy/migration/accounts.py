@@ -96,7 +96,7 @@ class Verifier:
     def parse(cls, text: str) -> Verifier:
         """The verifier that `str()` wrote.
 
-        :raises InvalidInput: it is none. The text is not shown, as someone may have put the password itself there.
+        :raises InvalidInput: the text is not a verifier. It is not shown, as it may be the password itself.
         """
         made = _parsed(text)
         # A traceback that shows the variables of its frames must not show the text.
@@ -124,7 +124,7 @@ def _ends_with_nul(password: Secret) -> bool:
 
 
 def _parsed(text: str) -> Verifier | str:
-    """The verifier, or why it is none."""
+    """The verifier, or what is wrong with the text."""
     name, *numbers = text.strip().split("$")
     try:
         n, r, p = (int(number) for number in numbers[:3])

@@ -50,7 +50,7 @@ class Adapter:
 
     :param transport: what reaches v2; never asked before the password was found right.
     :param accounts: the API key of each user name and password.
-    :param base_url: where v2 lives, from `v2.base_url`.
+    :param base_url: where v2 lives, with or without the service's path.
     :param style: how v2 is asked.
     """
 

@@ -148,7 +148,7 @@ class Gateway:
         self._behind = accounts, router
 
     def handle(self, request: Request) -> Response:
-        """The reply, for every request; see `Transport`. A lost reply of an API's is told as a status, too."""
+        """The reply, for every request; see `Transport`. Where an API's reply is lost, it is an error status."""
         path = "/" + request.url.partition("://")[2].partition("/")[2].partition("?")[0]
         if path == "/healthz":
             return answer(200, "text", "ok\n")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from mspace_legacy.checks import at_least_one, seconds
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.routes import Routes
 from mspace_legacy.tomlfile import load_toml
@@ -55,13 +56,11 @@ class Settings:
         v2.base_url(self.base_url)
         if not 0 <= self.port <= 65535:
             raise InvalidInput(f"port is {self.port}: a number from 0 to 65535")
-        if self.threads < 1:
-            raise InvalidInput(f"threads is {self.threads}: 1 is the least")
+        at_least_one("threads", self.threads)
         if self.workers < 0:
             raise InvalidInput(f"workers is {self.workers}: 0 for as many as there are processors, or a number")
         for name in ("connect_timeout", "reply_timeout"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InvalidInput(f"{name} is {getattr(self, name)}: seconds, more than 0")
+            seconds(name, getattr(self, name))
         for network in self.trusted_proxies:
             try:
                 ipaddress.ip_network(network)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from mspace_legacy.checks import at_least_one
 from mspace_legacy.errors import (
     InvalidInput,
     MSpaceError,
@@ -43,9 +44,9 @@ __all__ = [
     "Count",
     "Difference",
     "Fields",
-    "Outcome",
+    "Asked",
     "Shadow",
-    "outcome_of",
+    "ask",
     "same_spelling",
 ]
 
@@ -128,7 +129,7 @@ def _shown(value: str | None) -> str:
     return "has none" if value is None else repr(value)
 
 
-class Outcome(NamedTuple):
+class Asked(NamedTuple):
     """What came of asking one API: a reply, or the error in place of one, and how many seconds it took."""
 
     came: Response | MSpaceError
@@ -176,17 +177,14 @@ class Comparisons:
         threads: int = 2,
         most_waiting: int = 100,
     ) -> None:
-        for name, value in (("threads", threads), ("most_waiting", most_waiting)):
-            if value < 1:
-                raise InvalidInput(f"{name} is {value}: 1 is the least")
         self._on_comparison = on_comparison
         self._on_count = on_count
         self._normalise = normalise
         if isinstance(ignore, str):
             raise WrongType(f"ignore is the text {ignore!r}: give a collection of names, such as {{{ignore!r}}}")
         self._ignore = frozenset(name.lower() for name in ignore)
-        self._threads = threads
-        self._most_waiting = most_waiting
+        self._threads = at_least_one("threads", threads)
+        self._most_waiting = at_least_one("most_waiting", most_waiting)
         self._closed = False
         self._counts: dict[str, Count] = {}
         self._forget()
@@ -209,7 +207,7 @@ class Comparisons:
             return dict(self._counts)
 
     def compare(
-        self, call: Call[Any], request: Request, from_legacy: Outcome, from_v2: Outcome, in_charge: Api
+        self, call: Call[Any], request: Request, from_legacy: Asked, from_v2: Asked, in_charge: Api
     ) -> Comparison:
         """What both said to `request`, after the hooks, and where they differ."""
         old, new = (self._answer(call, request, outcome) for outcome in (from_legacy, from_v2))
@@ -225,7 +223,7 @@ class Comparisons:
         if self._on_comparison:
             self._on_comparison(comparison)
 
-    def _answer(self, call: Call[Any], request: Request, outcome: Outcome) -> Answer:
+    def _answer(self, call: Call[Any], request: Request, outcome: Asked) -> Answer:
         came = outcome.came
         text = str(came) if isinstance(came, MSpaceError) else came.text()
         fields_told = _fields(call, came, request.redact)
@@ -329,10 +327,10 @@ class Shadow:
             return malformed(error)
         if not call.repeatable:
             raise InvalidInput(f"{call.operation} is never asked of both APIs: it would be made twice")
-        answer = outcome_of(self._ways[self._in_charge], request)
+        answer = ask(self._ways[self._in_charge], request)
 
         def compare() -> None:
-            other = outcome_of(self._ways["v2" if self._in_charge == "legacy" else "legacy"], request)
+            other = ask(self._ways["v2" if self._in_charge == "legacy" else "legacy"], request)
             both = (answer, other) if self._in_charge == "legacy" else (other, answer)
             self._comparisons.tell(self._comparisons.compare(call, request, *both, self._in_charge))
 
@@ -348,7 +346,7 @@ class Shadow:
             way.close()
 
 
-def outcome_of(transport: Transport, request: Request) -> Outcome:
+def ask(transport: Transport, request: Request) -> Asked:
     """Ask, and take an error of ours for an outcome too."""
     began = time.perf_counter()
     came: Response | MSpaceError
@@ -356,7 +354,7 @@ def outcome_of(transport: Transport, request: Request) -> Outcome:
         came = transport.handle(request)
     except MSpaceError as error:
         came = error
-    return Outcome(came, time.perf_counter() - began)
+    return Asked(came, time.perf_counter() - began)
 
 
 def _fields(call: Call[Any], came: Response | MSpaceError, redact: Callable[[str], str]) -> Fields:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Literal
 
 from mspace_legacy import msisdn, sms
+from mspace_legacy.checks import at_least_one
 from mspace_legacy.errors import (
     ClosedError,
     InvalidInput,
@@ -68,10 +69,10 @@ class Transmitter:
     :param system_type: as the provider gave it, if it did.
     :param long: how a text of more than one segment goes: `udh`, `sar` or `payload`; see `text.write_text`.
     :param enquire_after: seconds without traffic after which an enquire_link is sent; the vendor hangs up after 50.
-    :param reconnect_for: seconds without a connection, or with none that is of use, after which what waits is
-        `NotSent`. The next message begins anew.
-    :param throttled_for: seconds in which the service throttles all and takes nothing, after which what has waited
-        through them is given up; so is a message that it has throttled ten times while it took others.
+    :param reconnect_for: seconds to go on trying to bind again, from when the bind was last of use. What is queued
+        then fails with `NotSent`; the next message begins anew.
+    :param throttled_for: seconds for which the service may throttle everything. What has waited for so long then
+        fails with `Throttled` or `QueueFull`; so does a message that is throttled ten times while others are taken.
     :param deliveries: is told what was taken, so that receipts find it.
     :raises InvalidInput: a field that can't be right.
     :raises NotSent: no connection.
@@ -99,8 +100,7 @@ class Transmitter:
     ) -> None:
         self._name = f"{type(self).__name__}({host}:{port})"
         password = secret = password if isinstance(password, Secret) else Secret(password)
-        if not isinstance(window, int) or isinstance(window, bool) or window < 1:
-            raise InvalidInput(f"window is {window!r}: a whole number, 1 is the least")
+        at_least_one("window", window)
         msisdn.check_country(country)
         write_text("", long=long)
         self._country = country
@@ -147,8 +147,8 @@ class Transmitter:
     def submit(self, sender_id: str, recipient: str, message: str) -> Future[SubmittedMessage]:
         """Send `message` to one recipient; the future tells what became of it, and never waits for ever.
 
-        Its result is the message with the ids of its segments. Its error is one of those that `send` raises. What it
-        calls back runs in the one thread that reads answers: it may submit, but not wait.
+        Its result is the message with the ids of its segments. Its error is one of those that `send` raises. Its
+        callbacks run in the one thread that reads answers: they may call `submit`, but must not wait.
 
         Where 10,000 segments wait for their turn, it waits until one has had it.
 

@@ -16,9 +16,10 @@ __all__ = ["Deliveries", "Delivery", "SubmittedMessage"]
 
 @dataclass(frozen=True, slots=True)
 class SubmittedMessage:
-    """A message that the SMSC took, whole: `message_ids` has an id for each of its segments, in their order.
+    """A message that was handed to a transmitter.
 
-    Where only some of the segments were taken, it stands in the error that tells so, with None for the others.
+    Once the SMSC has answered, `message_ids` has an id for each of its segments, in their order, and None for one
+    that was not taken.
     """
 
     sender_id: str

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import tenacity
 
 from mspace_legacy import errors
+from mspace_legacy.checks import seconds
 from mspace_legacy.errors import (
     ClosedError,
     InvalidInput,
@@ -352,9 +353,9 @@ class Link:
         self._bind = bind
         self._tls = ssl.create_default_context() if tls is True else tls or None
         self._connect_timeout, self._reply_timeout = checked_timeout(timeout)
-        self._enquire_after = _seconds("enquire_after", enquire_after)
-        self._reconnect_for = _seconds("reconnect_for", reconnect_for)
-        self._throttled_for = _seconds("throttled_for", throttled_for)
+        self._enquire_after = seconds("enquire_after", enquire_after, or_for_ever=True)
+        self._reconnect_for = seconds("reconnect_for", reconnect_for, or_for_ever=True)
+        self._throttled_for = seconds("throttled_for", throttled_for, or_for_ever=True)
         self._window = window
         self._on_incoming = on_incoming
         self._lock = threading.RLock()
@@ -932,11 +933,3 @@ def _check_host(host: str) -> None:
 def _may_pass(error: BaseException) -> bool:
     """Whether binding again may go better: not where the password is wrong."""
     return isinstance(error, (NotSent, ServiceError)) and not isinstance(error, errors.AuthenticationError)
-
-
-def _seconds(name: str, value: float) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise WrongType(f"{name} is {value!r}: a number of seconds")
-    if not value > 0:
-        raise InvalidInput(f"{name} is {value}: seconds, more than 0")
-    return value

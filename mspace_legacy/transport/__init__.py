@@ -11,7 +11,7 @@ __all__ = ["Network", "Retry", "Transport", "checked_transport"]
 def checked_transport(transport: Transport | None, timeout: Timeout) -> Transport:
     """`transport`; where that is None, the network with these time-outs and with reads asked again.
 
-    :raises WrongType: it is none.
+    :raises WrongType: it has no `handle` and `close`.
     """
     if transport is None:
         return Retry(Network(timeout=timeout))

@@ -33,6 +33,7 @@ from urllib3.util.ssltransport import SSLTransport
 from urllib3.util.wait import wait_for_read
 
 from mspace_legacy._version import __version__
+from mspace_legacy.checks import at_least_one
 from mspace_legacy.errors import (
     ClosedError,
     InvalidInput,
@@ -325,12 +326,12 @@ class Network:
         connect, read = checked_timeout(timeout)
         self._settings: dict[str, Any] = {
             "timeout": urllib3.Timeout(connect=connect, read=read),
-            "maxsize": _at_least_one("connections", connections),
+            "maxsize": at_least_one("connections", connections),
             "retries": _NEVER_AGAIN,
             "headers": {"User-Agent": _USER_AGENT},
         }
         self._ssl_context = ssl_context
-        self._max_reply = _at_least_one("max_reply", max_reply)
+        self._max_reply = at_least_one("max_reply", max_reply)
         self._proxy = proxy
         self._closed = False
         self._forget()
@@ -490,14 +491,6 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
-
-
-def _at_least_one(name: str, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise WrongType(f"{name} is a {type(value).__name__}: give a whole number")
-    if value < 1:
-        raise InvalidInput(f"{name} is {value}: 1 is the least")
-    return value
 
 
 def _parts_of_proxy(proxy: str) -> SplitResult:

@@ -6,7 +6,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from mspace_legacy.errors import InvalidInput, NotSent, TransportError
+from mspace_legacy.checks import at_least_one, seconds
+from mspace_legacy.errors import NotSent, TransportError
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire.http import Request, Response
 
@@ -45,20 +46,11 @@ class Retry:
         first_pause: float = 0.2,
         longest_pause: float = 5.0,
     ) -> None:
-        if attempts < 1:
-            raise InvalidInput(f"attempts is {attempts}: 1 is the least, which never asks again")
-        for name, seconds in (
-            ("total_time", total_time),
-            ("first_pause", first_pause),
-            ("longest_pause", longest_pause),
-        ):
-            if not seconds >= 0:
-                raise InvalidInput(f"{name} is {seconds}: seconds, 0 or more")
         self._transport = transport
-        self._attempts = attempts
-        self._total_time = total_time
-        self._first_pause = first_pause
-        self._longest_pause = longest_pause
+        self._attempts = at_least_one("attempts", attempts)
+        self._total_time = seconds("total_time", total_time, or_none=True, or_for_ever=True)
+        self._first_pause = seconds("first_pause", first_pause, or_none=True)
+        self._longest_pause = seconds("longest_pause", longest_pause, or_none=True, or_for_ever=True)
 
     def __repr__(self) -> str:
         return f"Retry({self._transport!r})"

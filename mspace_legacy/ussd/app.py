@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mspace_legacy import msisdn
+from mspace_legacy.checks import seconds
 from mspace_legacy.errors import InvalidInput, RequestError
 from mspace_legacy.ussd.messages import (
     DEFAULT_LIMIT,
@@ -74,11 +75,6 @@ class UssdApp:
     ) -> None:
         if entries not in ("joined", "alone"):
             raise InvalidInput(f"entries: {entries!r} is neither 'joined' nor 'alone'")
-        for name, value in (("expiry", expiry), ("longest_step", longest_step)):
-            if not value > 0:
-                raise InvalidInput(f"{name}: {value!r} is not a positive number of seconds")
-        if not repeat_window >= 0:
-            raise InvalidInput(f"repeat_window: {repeat_window!r} is not a number of seconds")
         msisdn.check_country(country)
         self._words = words or Words()
         self._limit = limit
@@ -92,9 +88,9 @@ class UssdApp:
             MemorySessions() if sessions is None else sessions,
             entries=entries,
             shortcuts=shortcuts,
-            expiry=expiry,
-            longest_step=longest_step,
-            repeat_window=repeat_window,
+            expiry=seconds("expiry", expiry, or_for_ever=True),
+            longest_step=seconds("longest_step", longest_step, or_for_ever=True),
+            repeat_window=seconds("repeat_window", repeat_window, or_none=True),
             limit=limit,
             failed=self._failed,
             clock=clock,

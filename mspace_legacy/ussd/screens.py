@@ -43,7 +43,9 @@ class Menu:
     """A title, and numbered options: `{"1": ("Balance", balance)}` leads to the screen `balance`.
 
     `0` goes back to what was shown before, `00` home to the start, unless the options have those keys themselves or
-    there is nowhere to go. :raises InvalidInput: there are no options, or they are of another form.
+    there is nowhere to go.
+
+    :raises InvalidInput: there are no options, or they are of another form.
     """
 
     title: str
@@ -69,7 +71,9 @@ class Ask:
     That screen returns `Again("why")` for an entry that it does not take. Where `pattern` is given, a regular
     expression, an entry that does not match as a whole is answered with `wrong` before any screen sees it. After so
     many `tries` the session ends; None is for no limit. With `back`, `0` and `00` lead back and home, and are never
-    entries. :raises InvalidInput: the pattern is none, or there is less than one try.
+    entries.
+
+    :raises InvalidInput: the pattern is not a regular expression, or there is less than one try.
     """
 
     prompt: str

@@ -57,10 +57,10 @@ class Sessions(Protocol):
         ...
 
     def save(self, session_id: str, text: str, *, version: int, expires: float, now: float) -> bool:
-        """Keep `text` as the version after `version`, if that is what is kept; 0 stands for nothing.
+        """Compare and set: if `version` is the one that is kept (0: nothing is), keep `text` as the one after it.
 
-        False, and nothing is done, if another version is kept by then. What expired before `now` may be dropped.
-        `expires` and `now` are in seconds since the epoch.
+        True if it did, else nothing is changed. What expired before `now` may be dropped. `expires` and `now` are in
+        seconds since the epoch.
         """
         ...
 

@@ -41,7 +41,7 @@ class UssdCallback:
         let nothing in front of it log the query.
     :param allow: addresses and networks that may call, such as `10.0.0.0/8`; by default all. The address is that of
         the connection, so behind a proxy it is for the proxy to look at.
-    :raises InvalidInput: the secret is too short, or an address is none.
+    :raises InvalidInput: the secret is too short, or an entry of `allow` is neither an address nor a network.
     """
 
     def __init__(self, app: Responds, *, secret: Secret | str | None = None, allow: Iterable[str] = ()) -> None:

@@ -195,7 +195,7 @@ def decode_document(
 
     XML can be read as a `dict` or a `list` too: of the leaves below its root, or of each of its elements.
 
-    :raises ServiceError, ReplyError, OutcomeUnknown: it is none, for the reasons of `decode_reply`.
+    :raises ServiceError, ReplyError, OutcomeUnknown: there is no such document, for the reasons of `decode_reply`.
     """
     content = Content()
     try:
@@ -252,7 +252,7 @@ def _failure(
     acted = _may_have_acted(status)
 
     error: MSpaceError
-    if not call.repeatable and (_claims_success(content) or (status < 300 and _may_be_none(call, words))):
+    if not call.repeatable and (_claims_success(content) or (status < 300 and _may_be_no_failure(call, words))):
         # What it says elsewhere, or by its status, contradicts that: who knows?
         error = ReplyError(f"{said}, {problem}", body=body, status=status)
         acted = True
@@ -302,8 +302,8 @@ def _claims_success(content: Content) -> bool:
     return any(outcome is not Outcome.REJECTED for outcome in told) or any(map(_DONE.search, words))
 
 
-def _may_be_none(call: Call[Any], words: Iterable[str]) -> bool:
-    """Whether the words of a failure may be none: those of a success are among them, or those of the message."""
+def _may_be_no_failure(call: Call[Any], words: Iterable[str]) -> bool:
+    """Whether what reads like a failure may be none: words of a success are among it, or those of the message."""
     message = call.message if isinstance(call, SendText) else ""
     return any(_NOT_REFUSING.search(word) or _echoes(message, word) for word in _about_no_account(words))
 
@@ -624,7 +624,7 @@ def messages_for(
 ) -> list[SentMessage]:
     """A message for each of `recipients`, in that order: by the recipient that it names; where none does, by place.
 
-    :param key: what the forms of one number have in common.
+    :param key: gives the same text for every spelling of one number.
     """
     recipients = tuple(recipients)
     if any(message.recipient for message in messages):

@@ -21,13 +21,13 @@ def test_a_code_as_the_command_line_writes_it() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "code: '' is none"),
-        (URL, "is none, such as *384#"),
+        ("", "code: '' is not a USSD code"),
+        (URL, "is not a USSD code such as *384#"),
         ("*384#", "callback of *384#: a URL such as"),
-        (f"384#={URL}", "code: '384#' is none"),
-        (f"*384={URL}", "code: '*384' is none"),
-        (f"*#={URL}", "is none"),
-        (f"*384**1#={URL}", "is none"),
+        (f"384#={URL}", "code: '384#' is not a USSD code"),
+        (f"*384={URL}", "code: '*384' is not a USSD code"),
+        (f"*#={URL}", "is not a USSD code"),
+        (f"*384**1#={URL}", "is not a USSD code"),
         ("*384#=ftp://127.0.0.1/ussd", "callback of *384#"),
         ("*384#=http://", "callback of *384#"),
         ("*384#=http://h:99999/", "callback of *384#"),
@@ -101,7 +101,7 @@ def test_codes_stand_in_the_file_of_the_accounts(tmp_path: Path) -> None:
         (f'[[ussd]]\ncallback = "{URL}"', "ussd 1: code is missing"),
         (f'[[ussd]]\ncode = 384\ncallback = "{URL}"', "ussd 1: code is a int, not a text"),
         (f'[[ussd]]\ncode = "*1#"\ncallback = "{URL}"\nurl = "x"', "there is no key 'url': there are code, callback"),
-        (f'[[ussd]]\ncode = "1"\ncallback = "{URL}"', "ussd 1: code: '1' is none"),
+        (f'[[ussd]]\ncode = "1"\ncallback = "{URL}"', "ussd 1: code: '1' is not a USSD code"),
         (f'[[ussd]]\ncode = "*1#"\ncallback = "{URL}"\n' * 2, "twice"),
     ],
 )

@@ -172,6 +172,8 @@ def test_a_top_up_tells_what_the_service_told() -> None:
     # What was asked for is not what was done until the service says so.
     error = failed("subacctopup", "Successful Top up of 8999 SMS to alice")
     assert isinstance(error, OutcomeUnknown)
+    assert "8999 SMS to alice' (HTTP 200), where 9000 credits to 'bob' were asked for" in str(error)
+    assert read("subacctopup", "Successful Top up of 9000 SMS to BOB") == TopUp("BOB", 9000)
     told = decode_reply(SubAccountTopUp("u", "J. R.", 5), response("Successful Top up of 5 SMS to J. R."))
     assert told == TopUp("J. R.", 5)
 
@@ -517,7 +519,7 @@ def test_who_may_have_been_reached_is_not_told_as_refused(status: str, descripti
         "<noerror>done</noerror>",
         '{"error": "busy", "message": "Message sent"}',
         "Message sent successfully. Warning: insufficient balance for the next one",
-        "OK: Successful Top up of 5 SMS to bob; insufficient balance for more",
+        "OK: Successful Top up of 9000 SMS to bob; insufficient balance for more",
         "Request accepted. For help kindly contact provider",
         "254722000000: successful, 254733000000: Insufficient Balance",
         '["254722000000 successful", "254733000000 Insufficient Balance"]',
@@ -585,6 +587,7 @@ def test_a_success_beside_the_name_of_a_failure_is_none(beside: str, is_listed: 
     [
         (200, "Message queued; insufficient balance for more", False),
         (299, "Accepted; insufficient balance", False),
+        (300, "Accepted; insufficient balance", True),
         (301, "Accepted; insufficient balance", True),
         (400, "Accepted; insufficient balance", True),
         (400, "Message queued; insufficient balance for more", False),
@@ -1019,6 +1022,7 @@ def test_an_error_beside_it_takes_the_value_away() -> None:
     assert isinstance(failed("balance", "<r><error>5</error><balance>50</balance></r>"), ReplyError)
     for body in (
         '{"error": true, "message": "Successful Top up of 9000 SMS to bob"}',
+        '{"message": "Successful Top up of 9000 SMS to bob", "description": "Insufficient Balance"}',
         "<r><error>5</error><message>Successful Top up of 9000 SMS to bob</message></r>",
     ):
         assert isinstance(failed("subacctopup", body), OutcomeUnknown)

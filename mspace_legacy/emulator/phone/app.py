@@ -149,7 +149,7 @@ class Phone:
     def _exchange(self, asked: dict[str, str]) -> dict[str, Any]:
         exchange = self._journal.get(_number(asked, "number"))
         if exchange is None:
-            raise InvalidInput("it is no longer kept: the last 1,000 requests are")
+            raise InvalidInput("it is no longer kept: only the newest requests are")
         secrets = self._emulator.ledger.secrets
         return {
             "number": exchange.number,

@@ -55,7 +55,7 @@ class State:
         self._name = secrets.token_hex(4)
 
     def revision(self) -> tuple[object, ...]:
-        """It is another one when something changed, but for what the clock alone changes: see `has_come_due`."""
+        """What changes whenever anything shown does, but for what the clock alone changes: see `has_come_due`."""
         return self._ledger.revision(), self._faults.revision, self._journal.last, self._codes.revision
 
     def has_come_due(self, cursor: Cursor) -> bool:

@@ -264,7 +264,7 @@ def test_a_request_is_shown_without_its_secret(phone: Phone, emulated: Emulator)
     response = phone.handle(Request("GET", "http://h/exchange?number=99"))
     assert (response.status, json.loads(response.body)["problem"]) == (
         400,
-        "it is no longer kept: the last 1,000 requests are",
+        "it is no longer kept: only the newest requests are",
     )
 
 
@@ -418,7 +418,7 @@ def test_codes_are_registered_on_the_page(scripted: ScriptedServer, phone: Phone
         ("/ussd/enter", {"session": "x", "text": "1"}, "dial again"),
         ("/ussd/enter", {"session": "x", "text": "1" * 201}, "200 at most"),
         ("/ussd/enter", {"session": 5, "text": "1"}, "session: a text"),
-        ("/ussd/codes", {"code": "1", "callback": "http://h/"}, "is none, such as *384#"),
+        ("/ussd/codes", {"code": "1", "callback": "http://h/"}, "is not a USSD code such as *384#"),
         ("/ussd/codes", {"code": "*1#", "callback": "x"}, "callback of *1#"),
         ("/ussd/codes", {"code": "*1#", "callback": "http://h/", "entry": "both"}, "joined, alone"),
     ],
