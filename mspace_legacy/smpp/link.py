@@ -928,6 +928,9 @@ def _check_host(host: str) -> None:
         # What stands before an @ may be a password.
         shown = repr(f"...@{host.rpartition('@')[2]}" if "@" in host else host)
         raise InvalidInput(f"host is {shown}: a name or an address alone, such as 'smsc.example.com'")
+    if host.count(":") == 1:
+        # In an address of IPv6 there are more.
+        raise InvalidInput(f"host is {host!r}: the port is given by itself")
 
 
 def _may_pass(error: BaseException) -> bool:

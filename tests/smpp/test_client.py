@@ -202,6 +202,7 @@ def test_nobody_listens(refusing_port: int) -> None:
         {"host": None},
         {"host": "smpp://127.0.0.1"},
         {"host": " 127.0.0.1"},
+        {"host": "127.0.0.1:2775"},
         {"port": 0},
         {"port": "2775"},
         {"port": 65536},
