@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -174,12 +175,21 @@ def test_no_connection_after_all_attempts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("attempts", 0), ("total_time", -1), ("first_pause", -0.1), ("longest_pause", float("nan"))]
-)
+    ("name", "value"), [("attempts", 0), ("total_time", -1), ("first_pause", -0.1), ("longest_pause", float("nan")),
+                        ("first_pause", math.inf)],
+)  # fmt: skip
 def test_numbers_that_can_not_be_right(name: str, value: float) -> None:
     settings: dict[str, Any] = {name: value}
     with pytest.raises(errors.InvalidInput, match=f"{name} is {value}: "):
         Retry(Network(), **settings)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"total_time": 0}, {"first_pause": 0}, {"longest_pause": 0}, {"total_time": math.inf},
+                 {"longest_pause": math.inf}, {"attempts": 1}],
+)  # fmt: skip
+def test_numbers_that_can_be_right(settings: dict[str, Any]) -> None:
+    assert Retry(Network(), **settings)
 
 
 class Clock:
