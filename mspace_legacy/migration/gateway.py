@@ -92,6 +92,13 @@ class _Told(NamedTuple):
     username: str = "-"
 
 
+class _Behind(NamedTuple):
+    """What a reload takes over, at once."""
+
+    accounts: AccountStore
+    router: Router
+
+
 class Gateway:
     """A transport that answers whoever is in the account store, through routes. Safe to use from several threads.
 
@@ -122,7 +129,7 @@ class Gateway:
         self.comparisons = comparisons or Comparisons(on_count=metrics.compared if metrics else None)
         self._behind = self._made(settings)
 
-    def _made(self, settings: Settings) -> tuple[AccountStore, Router]:
+    def _made(self, settings: Settings) -> _Behind:
         accounts = AccountStore.load(settings.accounts)
         router = Router.over(
             self._transport,
@@ -131,7 +138,7 @@ class Gateway:
             base_url=self._settings.base_url,
             comparisons=self.comparisons,
         )
-        return accounts, router
+        return _Behind(accounts, router)
 
     def __repr__(self) -> str:
         return f"Gateway({self._settings!r})"
@@ -143,9 +150,9 @@ class Gateway:
         """
         if settings.routes.ask("legacy") and not self._settings.main_url:
             raise InvalidInput("routes: there was no main_url when the gateway started: start it anew")
-        accounts, router = self._made(settings)
-        accounts.remember_from(self._behind[0])
-        self._behind = accounts, router
+        behind = self._made(settings)
+        behind.accounts.remember_from(self._behind.accounts)
+        self._behind = behind
 
     def handle(self, request: Request) -> Response:
         """The reply, for every request; see `Transport`. Where an API's reply is lost, it is an error status."""
@@ -177,7 +184,7 @@ class Gateway:
     def close(self) -> None:
         """Wait for the comparisons under way, within bounds, and close the transport below."""
         self.comparisons.close()
-        self._behind[1].close()
+        self._behind.router.close()
 
     def _origin(self, request: Request) -> tuple[str, str]:
         """The request's id, and the address that it comes from, as a trusted proxy tells them."""

@@ -841,7 +841,7 @@ def test_routes_and_accounts_are_read_again(gateway: Gateway, upstream: Upstream
     assert "/smsapi/v2" in upstream.requests[-1].url
     gateway.reload(load_settings(settings_file(tmp_path, base + 'routes = "*=legacy"')))
     # What was found right before is known on: a reload must not make callers wait behind those who fail.
-    assert gateway._behind[0].remembers("demo", Secret("demo-password"))
+    assert gateway._behind.accounts.remembers("demo", Secret("demo-password"))
     assert asked(gateway, "").body == str(10**9).encode()
     assert "/wr/sms" in upstream.requests[-1].url
     # An account that is gone, or has another password, is not remembered.
