@@ -6,6 +6,7 @@ import functools
 import hmac
 import html
 import html.entities
+import itertools
 import json
 import logging
 import re
@@ -184,7 +185,9 @@ def _misread(value: str) -> list[str]:
 @functools.lru_cache(maxsize=256)
 def _any_spelling(value: str) -> re.Pattern[str]:
     """Each character in any of its spellings: who writes a secret down may mix them."""
-    return re.compile("".join(map(_spelt, value)), re.IGNORECASE)
+    return re.compile(
+        "".join(_spelt_run(character, len(list(run))) for character, run in itertools.groupby(value)), re.IGNORECASE
+    )
 
 
 def _without_parts(text: str, value: str) -> str:
@@ -204,7 +207,16 @@ def _without_parts(text: str, value: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _any_spelling_of_one(character: str) -> re.Pattern[str]:
-    return re.compile(_spelt(character), re.IGNORECASE)
+    return re.compile(_spelt_run(character, 1), re.IGNORECASE)
+
+
+def _spelt_run(character: str, count: int) -> str:
+    """The same character so many times. Were each by itself to be doubled or not, a run would have a search try every
+    mixture.
+    """
+    once = _spelt(character) * count
+    doubled = [re.escape(character) * (times * count) for times in _DOUBLED.get(character, ())]
+    return f"(?:{'|'.join((*doubled, once))})" if doubled else once
 
 
 def _spelt(character: str) -> str:
@@ -219,20 +231,21 @@ def _spelt(character: str) -> str:
         # Also as a URL within a URL has it, encoded again.
         "".join(f"%(?:25)*{byte:02x}" for byte in in_utf8),
         "".join(rf"\\x{byte:02x}" for byte in in_utf8),
-        "".join(rf"\\u{in_utf16[place : place + 4]}" for place in range(0, len(in_utf16), 4)),
+        # As a text of JSON within JSON has it, or one of HTML within HTML.
+        "".join(rf"\\{{1,4}}u{in_utf16[place : place + 4]}" for place in range(0, len(in_utf16), 4)),
         rf"\\U{code:08x}",
-        f"&#0*{code};",
-        f"&#x0*{code:x};",
+        rf"{_AMPERSAND}#0*{code};",
+        rf"{_AMPERSAND}#x0*{code:x};",
     }
     ways |= {
-        re.escape(f"&{name};") for name in (html.entities.codepoint2name.get(code), _APOS.get(character)) if name
+        rf"{_AMPERSAND}{name};" for name in (html.entities.codepoint2name.get(code), _APOS.get(character)) if name
     }
     if code < 256:
         ways.add(rf"\\x{code:02x}")
     if character == " ":
         ways.add(r"\+")
-    if character in "\"'\\/":
-        ways.add(rf"\\{re.escape(character)}")
+    if character in "\"'/":
+        ways.add(rf"\\{{1,4}}{re.escape(character)}")
     if character in _NAMED_ESCAPES:
         ways.add(rf"\\{_NAMED_ESCAPES[character]}")
     return f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
@@ -240,6 +253,11 @@ def _spelt(character: str) -> str:
 
 _NAMED_ESCAPES = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 """Those of JSON, RFC 8259, section 7."""
+
+_DOUBLED = {"\\": (4, 2), "'": (2,)}
+"""What is written twice: by JSON, and again by JSON around it, and by SQL."""
+
+_AMPERSAND = "&(?:amp;){0,3}"
 
 _APOS = {"'": "apos"}
 """XML's own name, which HTML 4 does not have."""
