@@ -218,8 +218,8 @@ class _ReplyWithinTime(http.client.HTTPResponse):
             raise http.client.IncompleteRead(b"")
         # Nor does it read on behind a line that is no header: the length may have stood there, or on such a line, and
         # whether the body is whole is then not known.
-        is_broken = self.headers.defects or any(name != name.rstrip() for name in self.headers)
-        if is_broken and self.length is None and not self.chunked:
+        has_length = self.length is not None or self.chunked
+        if not has_length and (self.headers.defects or any(name != name.rstrip() for name in self.headers)):
             raise http.client.HTTPException("its head can't be read")
 
 
