@@ -31,5 +31,6 @@ def seconds(name: str, value: float, *, or_none: bool = False, or_for_ever: bool
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise WrongType(f"{name} is {value!r}: give a number of seconds")
     if not (value > 0 or (or_none and value == 0)) or (value == math.inf and not or_for_ever):
-        raise InvalidInput(f"{name} is {value}: seconds, {'0 or more' if or_none else 'more than 0'}")
+        bounds = f"{'0 or more' if or_none else 'more than 0'}{'' if or_for_ever else ', and finite'}"
+        raise InvalidInput(f"{name} is {value}: seconds, {bounds}")
     return value

@@ -265,10 +265,11 @@ class Client:
                 outcome, words = _told(error)
                 done += [SentMessage("", outcome, number, description=words) for number in part.recipients]
                 done += [SentMessage("", Outcome.NOT_SENT, number) for number in numbers[len(done) :]]
-                if taken and isinstance(error, MSpaceError):
-                    error = partly_sent(error, f"{taken} of {len(numbers)} recipients were sent to before")
                 vars(error)["result"] = SendResult(tuple(done), segments)
-                raise error from None
+                if taken and isinstance(error, MSpaceError):
+                    told = f"{taken} of {len(numbers)} recipients were sent to before"
+                    raise partly_sent(error, told) from error.__cause__
+                raise
             done += messages_for(part.recipients, messages, self._normal)
         return SendResult(tuple(done), segments)
 

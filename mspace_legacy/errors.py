@@ -399,7 +399,9 @@ def outcome_unknown(error: _Error, operation: str) -> _Error:
     """
     if isinstance(error, OutcomeUnknown):
         return error
-    unknown = _with_unknown_outcome(type(error))(*error.args)
+    # A class of somebody else's may be made in another way: what it holds is all that counts.
+    kind = _with_unknown_outcome(type(error))
+    unknown = kind.__new__(kind, *error.args)
     vars(unknown).update(vars(error), operation=operation)
     if isinstance(unknown, JarError):
         # Java's message stays as it is; since Python 3.11 a traceback shows the advice below it.
@@ -414,9 +416,11 @@ def partly_sent(error: MSpaceError, told: str) -> MSpaceError:
     """
     if isinstance(error, NotSent):
         # It must not be caught as one: somebody would repeat the whole.
-        told = f"sendtext: {told}, the others not sent ({error.fault})"
-        return outcome_unknown(ReplyLost(told, fault=error.fault, host=error.host), "sendtext")
-    error.args = (f"{error.args[0]}; {told}", *error.args[1:])
+        lost = ReplyLost(f"sendtext: {told}, the others not sent ({error.fault})")
+        vars(lost).update(vars(error))
+        return outcome_unknown(lost, "sendtext")
+    said = error.args[0] if error.args else type(error).__name__
+    error.args = (f"{said}; {told}", *error.args[1:])
     return outcome_unknown(error, "sendtext")
 
 

@@ -192,22 +192,37 @@ def _any_spelling(value: str) -> re.Pattern[str]:
 
 def _without_parts(text: str, value: str) -> str:
     """`text` with whatever is as the beginning of `value` masked, as far as it goes on like that."""
-    beginning = _any_spelling(value[:_LEAST_QUOTED])
+    length = _LEAST_QUOTED
+    while length > _LEAST_QUOTED // 2 and value[length - 1] == value[length]:
+        # A run is looked for as one.
+        length -= 1
+    beginning = _any_spelling(value[:length])
+    runs = [(character, len(list(run))) for character, run in itertools.groupby(value[length:])]
     kept, end = [], 0
     while found := beginning.search(text, end):
         kept.append(text[end : found.start()])
-        end = found.end()
-        for character in value[_LEAST_QUOTED:]:
-            goes_on = _any_spelling_of_one(character).match(text, end)
-            if not goes_on:
-                break
-            end = goes_on.end()
+        end = _end_of_runs(text, found.end(), runs)
     return MASK.join((*kept, text[end:]))
 
 
+def _end_of_runs(text: str, end: int, runs: Iterable[tuple[str, int]]) -> int:
+    """How far `text` goes on with these characters, each so many times; of the last, it may be fewer."""
+    for character, count in runs:
+        whole = _spelling_of_run(character, count).match(text, end)
+        for _ in range(0 if whole else count):
+            one = _spelling_of_run(character, 1).match(text, end)
+            if not one:
+                break
+            end = one.end()
+        if not whole:
+            break
+        end = whole.end()
+    return end
+
+
 @functools.lru_cache(maxsize=256)
-def _any_spelling_of_one(character: str) -> re.Pattern[str]:
-    return re.compile(_spelt_run(character, 1), re.IGNORECASE)
+def _spelling_of_run(character: str, count: int) -> re.Pattern[str]:
+    return re.compile(_spelt_run(character, count), re.IGNORECASE)
 
 
 def _spelt_run(character: str, count: int) -> str:

@@ -42,11 +42,11 @@ def test_what_is_no_whole_number_from_one_on_is_named(value: Any, told: str) -> 
 @pytest.mark.parametrize(
     ("value", "allowed", "told"),
     [
-        (0, {}, "expiry is 0: seconds, more than 0"),
-        (-1, {}, "expiry is -1: seconds, more than 0"),
-        (-1, {"or_none": True}, "expiry is -1: seconds, 0 or more"),
+        (0, {}, "expiry is 0: seconds, more than 0, and finite"),
+        (-1, {}, "expiry is -1: seconds, more than 0, and finite"),
+        (-1, {"or_none": True}, "expiry is -1: seconds, 0 or more, and finite"),
         (math.nan, {"or_none": True, "or_for_ever": True}, "expiry is nan: seconds, 0 or more"),
-        (math.inf, {}, "expiry is inf: seconds, more than 0"),
+        (math.inf, {}, "expiry is inf: seconds, more than 0, and finite"),
         (-math.inf, {"or_for_ever": True}, "expiry is -inf: seconds, more than 0"),
         ("5", {}, "expiry is '5': give a number of seconds"),
         (True, {}, "expiry is True: give a number of seconds"),

@@ -484,6 +484,27 @@ def test_a_part_that_could_not_be_sent() -> None:
     assert [str(message.outcome) for message in caught.value.result.messages] == ["accepted", "not sent", "not sent"]
 
 
+def test_a_transport_s_own_error_keeps_what_the_parts_before_it_did() -> None:
+    class OfAnotherShape(errors.MSpaceError):
+        def __init__(self, code: int, *, why: str) -> None:
+            super().__init__()
+            self.code, self.why = code, why
+
+    class Breaks(Recorder):
+        def handle(self, request: Request) -> Response:
+            if self.requests:
+                raise OfAnotherShape(7, why="so") from KeyError("inner")
+            return super().handle(request)
+
+    client = MAKERS["json"]("http://x", transport=Breaks(Emulator()), recipients_per_request=1)
+    with pytest.raises(OfAnotherShape, match="1 of 3 recipients") as caught:
+        client.send_text("MSPACE", numbers(3), "hi")
+    assert isinstance(caught.value, OutcomeUnknown)
+    assert (caught.value.code, type(caught.value.__cause__)) == (7, KeyError)
+    assert caught.value.result is not None
+    assert len(caught.value.result.accepted) == 1
+
+
 def test_an_interruption_tells_what_the_parts_before_it_did() -> None:
     class Interrupted(Recorder):
         def handle(self, request: Request) -> Response:

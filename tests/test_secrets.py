@@ -214,6 +214,13 @@ def test_any_known_secret_is_masked(value: str, way: str) -> None:
     assert written not in redact(f"\x02{written}\x03", [Secret(value)]) or written in MASK
 
 
+@pytest.mark.parametrize(
+    "secret", ["abcdefghijkl''secrettail", "abcdefghijk''lsecrettail", r"abcdefghijk\\lsecrettail"]
+)
+def test_a_part_of_a_secret_with_a_sign_twice_is_masked_to_its_end(secret: str) -> None:
+    assert redact(f"pw {secret[:-2]} x", [Secret(secret)]) == f"pw {MASK} x"
+
+
 @pytest.mark.parametrize("sign", ["\\", "'", "&", '"'])
 def test_a_run_of_what_is_written_twice_is_searched_for_without_trying_every_mixture(sign: str) -> None:
     # A search that does takes years for it.

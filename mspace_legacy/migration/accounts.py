@@ -299,7 +299,7 @@ def _account(place: str, table: Any, folder: Path) -> StoredAccount:
     raise InvalidInput(f"{place}: {problem}")
 
 
-_VARIABLE = re.compile("[A-Z]+(?:_[A-Z0-9]+)+")
+_VARIABLE = re.compile("(?=.{3,40}$)[A-Z]+(?:_[A-Z]+)+")
 
 
 def _api_key(source: str, value: str, folder: Path) -> Secret:

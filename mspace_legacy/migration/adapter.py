@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -139,14 +140,19 @@ def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
 def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]:
     """What the two forms of a number have in common: the one asked for, and the one that the reply names."""
     named = {message.recipient for message in messages} - {""}
-    if named <= set(map(str.strip, call.recipients)):
+    if named == set(map(str.strip, call.recipients)):
         return str.strip
-    # The last nine digits may be two countries' numbers: then only one with its country tells which it is.
     asked = set(map(_with_country, call.recipients))
-    in_full = [number for number in asked if len(number) > _LONGEST_LOCAL]
-    if set(map(_with_country, named)) == asked or len(set(map(subscriber_number, in_full))) < len(in_full):
+    if set(map(_with_country, named)) == asked:
         return _with_country
-    return subscriber_number
+    # The last nine digits may be two countries' numbers: then only one with its country tells which it is.
+    counts = Counter(subscriber_number(number) for number in asked if len(number) > _LONGEST_LOCAL)
+
+    def key(number: str) -> str:
+        nine = subscriber_number(number)
+        return _with_country(number) if counts[nine] > 1 else nine
+
+    return key
 
 
 _LONGEST_LOCAL = 10
@@ -154,4 +160,4 @@ _LONGEST_LOCAL = 10
 
 
 def _with_country(number: str) -> str:
-    return re.sub(r"\D", "", number).removeprefix("00") or number.strip()
+    return re.sub(r"\D", "", number).removeprefix("000").removeprefix("00") or number.strip()

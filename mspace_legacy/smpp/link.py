@@ -924,7 +924,7 @@ def refusal(response: Pdu, request: str) -> ServiceError:
 def _check_host(host: str) -> None:
     if not isinstance(host, str):
         raise WrongType(f"host is a {type(host).__name__}: give a name or an address")
-    if not host or any(sign in host for sign in "@/ "):
+    if not host or any(sign.isspace() or sign in "@/[]" for sign in host):
         # What stands before an @ may be a password.
         shown = repr(f"...@{host.rpartition('@')[2]}" if "@" in host else host)
         raise InvalidInput(f"host is {shown}: a name or an address alone, such as 'smsc.example.com'")

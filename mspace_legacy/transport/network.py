@@ -8,6 +8,7 @@ socket?
 from __future__ import annotations
 
 import base64
+import email.errors
 import http.client
 import io
 import logging
@@ -73,13 +74,13 @@ class _Discreet(RedactingFilter):
     def filter(self, record: logging.LogRecord) -> bool:
         kept = super().filter(record)
         told = _QUERY.sub(f"?{MASK}", _BEHIND_A_SECRET.sub(r"\1", record.msg))
-        record.msg = _UNPARSED.sub(rf"\1{MASK}", told)
+        record.msg = _UNPARSED.sub(rf"\1: {MASK}", told)
         return kept
 
 
 _BEHIND_A_SECRET = re.compile(rf"((?:password|apikey)={re.escape(MASK)})[^\s\"']+", re.IGNORECASE)
 _QUERY = re.compile(r"\?[^\s\"']+")
-_UNPARSED = re.compile("(unparsed data: ).*", re.DOTALL)
+_UNPARSED = re.compile("(Failed to parse headers).*", re.DOTALL)
 
 # urllib3 logs the path of a request, at DEBUG and in warnings, and on the legacy API the path holds the password.
 for _name in ("connectionpool", "connection", "poolmanager", "response", "util.retry"):
@@ -200,6 +201,11 @@ class _WithinTime(io.RawIOBase):
         super().close()
 
 
+_DEFECTS = (email.errors.MissingHeaderBodySeparatorDefect, email.errors.FirstHeaderLineIsContinuationDefect)
+_LENGTHS = ("content-length", "transfer-encoding")
+"""What leaves open whether the length of a body stood in its head, and the names of those that may be on its line."""
+
+
 class _ReplyWithinTime(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         self._file = _WithinTime(sock)
@@ -219,7 +225,10 @@ class _ReplyWithinTime(http.client.HTTPResponse):
         # Nor does it read on behind a line that is no header: the length may have stood there, or on such a line, and
         # whether the body is whole is then not known.
         has_length = self.length is not None or self.chunked
-        if not has_length and (self.headers.defects or any(name != name.rstrip() for name in self.headers)):
+        if not has_length and (
+            any(isinstance(defect, _DEFECTS) for defect in self.headers.defects)
+            or any(name != name.strip() and name.strip().lower() in _LENGTHS for name in self.headers)
+        ):
             raise http.client.HTTPException("its head can't be read")
 
 

@@ -106,15 +106,24 @@ _UNDER_WAY = re.compile(
     re.I,
 )
 """What may yet become of a message, or did before."""
-_BROKE = re.compile(r"internal (?:server |service )?error|tim(?:ed|e)[ -]?out|unavailable|gateway|exception", re.I)
+_OF_NO_MESSAGE = re.compile(r"sender|account|subscriber|parameter", re.I)
+"""What else may be pending, or was received."""
+_BROKE = re.compile(
+    r"internal (?:server |service )?error|tim(?:ed|e)[ -]?out|bad gateway|service unavailable|\bexception\b", re.I
+)
 """What leaves open how far it had come when it was given up."""
 _DONE = re.compile(
-    r"(?<!not )\bsuccess|(?<!no )\bmessages? (?:(?:was|were|has been|have been) )?"
-    r"(?:sent|queued|accepted|submitted|delivered)\b|(?<!not )\btopped up\b",
+    r"\bsuccess|\bmessages? (?:(?:was|were|has been|have been) )?(?:sent|queued|accepted|submitted|delivered)\b|"
+    r"\btopped up\b",
     re.I,
 )
-"""What leaves open, beside a status that refuses, that it was done."""
-_NO_ERROR = re.compile(r"\W*(?:0|false|none|null|nil|ok|no[ _-]?errors?|success\w*)?\W*", re.I)
+_NOT_DONE = re.compile(
+    r"\b(?:not|no|never|none|nothing|0|zero|without|too many|limit|maximum|fail\w*|unable|cannot)\b|n't\b", re.I
+)
+"""The words of what was done leave open, beside a status that refuses, that it was, but not behind such ones."""
+_NO_ERROR = re.compile(
+    r"\W*(?:0+|false|none|null|nil|n/?a|ok|(?:no|0)[ _-]?errors?(?: found)?|(?:message sent )?success\w*)?\W*", re.I
+)
 _HTTP_FAILURE = re.compile("[45][0-9][0-9]")
 _SUCCEEDED = re.compile(r"\bsuccess", re.IGNORECASE)
 _TOPPED_UP = re.compile(r"successful(?:ly)? top ?up of ([0-9]{1,18}) sms to (.*)", re.IGNORECASE | re.DOTALL)
@@ -296,10 +305,14 @@ def _claims_success(content: Content) -> bool:
     told = (
         outcome_of(*_told_status(record))
         for record in records
-        if "messageid" in record or _accepts(record.get("status", "").strip())
+        if record.get("messageid", "").strip() or _accepts(record.get("status", "").strip())
     )
     words = _about_no_account([*content.words, *_record_words(records)])
-    return any(outcome is not Outcome.REJECTED for outcome in told) or any(map(_DONE.search, words))
+    return any(outcome is not Outcome.REJECTED for outcome in told) or any(map(_tells_done, words))
+
+
+def _tells_done(words: str) -> bool:
+    return bool(_TOPPED_UP.fullmatch(words) or (_DONE.search(words) and not _NOT_DONE.search(words)))
 
 
 def _may_be_no_failure(call: Call[Any], words: Iterable[str]) -> bool:
@@ -401,7 +414,7 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
 
 def _is_called_failure(members: Mapping[str, Any]) -> bool:
     """Whether a name of it says that it tells of a failure, whatever its other names do."""
-    return any(_tells_error(members.get(name)) for name in ("error", "errors")) or _is_false(members.get("success"))
+    return _tells_error(members.get("error")) or _is_false(members.get("success"))
 
 
 def _tells_error(value: Any) -> bool:
@@ -602,14 +615,19 @@ def outcome_of(status: str, description: str = "") -> Outcome:
         # With the words of a failure, either may be true.
         return Outcome.UNKNOWN if failure_kind(description) or (refused and not succeeded) else Outcome.ACCEPTED
     told = status or description
-    for leaves_open in (_NOT_REFUSING, _UNDER_WAY, _BROKE):
-        if leaves_open.search(told) or leaves_open.search(description):
-            # So it may with another status and the words of a success.
-            return Outcome.UNKNOWN
+    if any(_leave_open(words) for words in (told, description)):
+        # So it may with another status and the words of a success.
+        return Outcome.UNKNOWN
     if _WHOLE_NUMBER.fullmatch(status) or failure_kind(told) or _REFUSING.search(told):
         return Outcome.REJECTED
     # Any other word might mean that it was taken.
     return Outcome.UNKNOWN
+
+
+def _leave_open(words: str) -> bool:
+    if _UNDER_WAY.search(words) and not (_REFUSING.search(words) or _OF_NO_MESSAGE.search(words)):
+        return True
+    return bool(_NOT_REFUSING.search(words) or _BROKE.search(words))
 
 
 def _accepts(status: str) -> bool:

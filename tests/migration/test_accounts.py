@@ -139,6 +139,7 @@ def test_accounts_are_told_apart_by_any_difference_in_their_names(load: Load) ->
         ([table(api_key_env=f'"{ENV}"')], "account 1: give one of api_key, api_key_env, api_key_file"),
         ([table(api_key="", api_key_env=f'"{KEY}"')], "account 1: api_key_env names an environment variable"),
         ([table(api_key="", api_key_env='"a=b"')], "account 1: api_key_env names an environment variable"),
+        ([table(api_key="", api_key_env='"MSPACE_9F8A7B6C5D4E"')], "account 1: api_key_env names an environment"),
         (
             [table(api_key="", api_key_env='"SHOP_KEY"')],
             "account 1: api_key_env names SHOP_KEY, an environment variable",

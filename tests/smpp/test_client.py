@@ -203,6 +203,8 @@ def test_nobody_listens(refusing_port: int) -> None:
         {"host": "smpp://127.0.0.1"},
         {"host": " 127.0.0.1"},
         {"host": "127.0.0.1:2775"},
+        {"host": "[::1]"},
+        {"host": "h\n"},
         {"port": 0},
         {"port": "2775"},
         {"port": 65536},

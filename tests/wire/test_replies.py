@@ -445,6 +445,11 @@ ALL_REFUSED = '{"message": [{"recipient": "0722", "status": 7, "statusDescriptio
         (307, "", False), (404, "", False), (400, "{", False), (400, ALL_REFUSED, False), (302, "", True),
         (303, "", True), (500, "", True), (500, "{", True), (409, LEGACY_SENT, True),
         (404, "Messages were queued", True), (404, "No message sent", False),
+        (400, "Message not sent successfully", False),
+        (429, "Too many messages sent", False), (429, "Daily limit of messages sent reached", False),
+        (400, "0 messages sent", False), (400, '{"message": "Your request was not completed successfully"}', False),
+        (400, "Account was not successfully topped up", False), (400, "Account topped up", True),
+        (400, '[{"messageId": "", "status": 115, "statusDescription": "Message pending"}]', False),
         (404, "Successful Top up of 5 SMS to bob", True),
     ],
 )  # fmt: skip
@@ -499,6 +504,14 @@ def test_which_refusals_leave_it_open_whether_it_was_done(status: int, body: str
         ("112", "Not received", Outcome.REJECTED),
         ("112", "It could not be processed", Outcome.REJECTED),
         ("112", "Unprocessed", Outcome.REJECTED),
+        ("112", "Sender ID pending approval", Outcome.REJECTED),
+        ("112", "Account pending activation", Outcome.REJECTED),
+        ("112", "Invalid request received", Outcome.REJECTED),
+        ("112", "Error processing request", Outcome.REJECTED),
+        ("112", "Message rejected by gateway", Outcome.REJECTED),
+        ("112", "Sender ID not registered with gateway", Outcome.REJECTED),
+        ("112", "Subscriber unavailable", Outcome.REJECTED),
+        ("112", "Bad Gateway", Outcome.UNKNOWN),
     ],
 )
 def test_who_may_have_been_reached_is_not_told_as_refused(status: str, description: str, outcome: Outcome) -> None:
@@ -568,9 +581,14 @@ def test_a_short_message_may_stand_in_the_words_by_chance(message: str, is_certa
         decode_reply(call, response(f"{message}: Insufficient Balance"))
 
 
-@pytest.mark.parametrize(
-    "beside", ['"error": "Insufficient Balance"', '"errors": "Insufficient Balance"', '"success": false']
-)
+@pytest.mark.parametrize("no_error", ["0", "00", "N/A", "Message sent successfully"])
+def test_a_success_beside_what_is_no_error_is_one(no_error: str) -> None:
+    record = {"messageId": "1", "recipient": "0722000000", "status": 111, "error": no_error}
+    (message,) = read("sendtext", json.dumps({"errors": 1, "message": [record]}))
+    assert message.outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("beside", ['"error": "Insufficient Balance"', '"success": false'])
 @pytest.mark.parametrize("is_listed", [True, False])
 def test_a_success_beside_the_name_of_a_failure_is_none(beside: str, is_listed: bool) -> None:
     record = f'{{"messageId": "1", "recipient": "0722000000", "status": 111, "statusDescription": "ok", {beside}}}'
