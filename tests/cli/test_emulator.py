@@ -195,7 +195,7 @@ def test_accounts_ledger_and_faults_are_as_given(tmp_path: Path) -> None:
         (["--fault", "sendtext=throttle"], "throttle makes no sense for sendtext"),
         (["--delivery-delay", "-1"], "-1"),
         (["--phone-port", "65536"], "65536"),
-        (["--ussd", "384=http://127.0.0.1/"], "'384' is none, such as *384#"),
+        (["--ussd", "384=http://127.0.0.1/"], "'384' is not a USSD code such as *384#"),
         (["--ussd", "*384#=nonsense"], "callback of *384#"),
     ],
 )
