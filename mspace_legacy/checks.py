@@ -21,16 +21,16 @@ def at_least_one(name: str, value: int) -> int:
     return value
 
 
-def seconds(name: str, value: float, *, or_none: bool = False, or_for_ever: bool = False) -> float:
+def seconds(name: str, value: float, *, or_zero: bool = False, or_for_ever: bool = False) -> float:
     """A number of seconds, more than 0 and finite.
 
-    :param or_none: 0 may be, too.
+    :param or_zero: 0 may be, too.
     :param or_for_ever: `math.inf` may be, too.
     :raises InvalidInput: it is another number, or none.
     """
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise WrongType(f"{name} is {value!r}: give a number of seconds")
-    if not (value > 0 or (or_none and value == 0)) or (value == math.inf and not or_for_ever):
-        bounds = f"{'0 or more' if or_none else 'more than 0'}{'' if or_for_ever else ', and finite'}"
+    if not (value > 0 or (or_zero and value == 0)) or (value == math.inf and not or_for_ever):
+        bounds = f"{'0 or more' if or_zero else 'more than 0'}{'' if or_for_ever else ', and finite'}"
         raise InvalidInput(f"{name} is {value}: seconds, {bounds}")
     return value

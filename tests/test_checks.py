@@ -17,7 +17,7 @@ from mspace_legacy.ussd import UssdApp
 def test_what_is_right_comes_back_as_it_is() -> None:
     assert (at_least_one("n", 1), at_least_one("n", 10**9)) == (1, 10**9)
     assert (seconds("s", 0.1), seconds("s", 30)) == (0.1, 30)
-    assert seconds("s", 0, or_none=True) == 0
+    assert seconds("s", 0, or_zero=True) == 0
     assert seconds("s", math.inf, or_for_ever=True) == math.inf
 
 
@@ -44,8 +44,8 @@ def test_what_is_no_whole_number_from_one_on_is_named(value: Any, told: str) -> 
     [
         (0, {}, "expiry is 0: seconds, more than 0, and finite"),
         (-1, {}, "expiry is -1: seconds, more than 0, and finite"),
-        (-1, {"or_none": True}, "expiry is -1: seconds, 0 or more, and finite"),
-        (math.nan, {"or_none": True, "or_for_ever": True}, "expiry is nan: seconds, 0 or more"),
+        (-1, {"or_zero": True}, "expiry is -1: seconds, 0 or more, and finite"),
+        (math.nan, {"or_zero": True, "or_for_ever": True}, "expiry is nan: seconds, 0 or more"),
         (math.inf, {}, "expiry is inf: seconds, more than 0, and finite"),
         (-math.inf, {"or_for_ever": True}, "expiry is -inf: seconds, more than 0"),
         ("5", {}, "expiry is '5': give a number of seconds"),

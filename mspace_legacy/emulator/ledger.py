@@ -187,7 +187,7 @@ class Ledger:
         accounts = tuple(accounts)
         check_family("accounts", accounts)
         self._accounts = {account.username: account for account in accounts}
-        self._delivery_delay = seconds("delivery_delay", delivery_delay, or_none=True, or_for_ever=True)
+        self._delivery_delay = seconds("delivery_delay", delivery_delay, or_zero=True, or_for_ever=True)
         self._clock = clock
         self._lock = threading.Lock()
         self._db = _opened(path)

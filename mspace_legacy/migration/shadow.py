@@ -223,8 +223,8 @@ class Comparisons:
         if self._on_comparison:
             self._on_comparison(comparison)
 
-    def _answer(self, call: Call[Any], request: Request, outcome: Asked) -> Answer:
-        came = outcome.came
+    def _answer(self, call: Call[Any], request: Request, asked: Asked) -> Answer:
+        came = asked.came
         text = str(came) if isinstance(came, MSpaceError) else came.text()
         fields_told = _fields(call, came, request.redact)
         found = {request.redact(name): request.redact(value) for name, value in fields_told.items()}
@@ -233,7 +233,7 @@ class Comparisons:
             for name, value in self._normalise(call.operation, found).items()
             if name.lower() not in self._ignore and name.rpartition(".")[2].lower() not in self._ignore
         }
-        return Answer(request.redact(text)[:_LONGEST_TEXT], outcome.seconds, fields)
+        return Answer(request.redact(text)[:_LONGEST_TEXT], asked.seconds, fields)
 
     def _count(self, operation: str, what: str) -> None:
         with self._changed:

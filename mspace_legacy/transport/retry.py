@@ -48,9 +48,9 @@ class Retry:
     ) -> None:
         self._transport = transport
         self._attempts = at_least_one("attempts", attempts)
-        self._total_time = seconds("total_time", total_time, or_none=True, or_for_ever=True)
-        self._first_pause = seconds("first_pause", first_pause, or_none=True)
-        self._longest_pause = seconds("longest_pause", longest_pause, or_none=True, or_for_ever=True)
+        self._total_time = seconds("total_time", total_time, or_zero=True, or_for_ever=True)
+        self._first_pause = seconds("first_pause", first_pause, or_zero=True)
+        self._longest_pause = seconds("longest_pause", longest_pause, or_zero=True, or_for_ever=True)
 
     def __repr__(self) -> str:
         return f"Retry({self._transport!r})"

@@ -90,7 +90,7 @@ class UssdApp:
             shortcuts=shortcuts,
             expiry=seconds("expiry", expiry, or_for_ever=True),
             longest_step=seconds("longest_step", longest_step, or_for_ever=True),
-            repeat_window=seconds("repeat_window", repeat_window, or_none=True, or_for_ever=True),
+            repeat_window=seconds("repeat_window", repeat_window, or_zero=True, or_for_ever=True),
             limit=limit,
             failed=self._failed,
             clock=clock,
