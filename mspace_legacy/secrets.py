@@ -262,7 +262,7 @@ def _spelt(character: str) -> str:
     if character in "\"'/":
         ways.add(rf"\\{{1,4}}{re.escape(character)}")
     if character in _NAMED_ESCAPES:
-        ways.add(rf"\\{_NAMED_ESCAPES[character]}")
+        ways.add(rf"\\{{1,4}}{_NAMED_ESCAPES[character]}")
     return f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
 
 

@@ -197,7 +197,7 @@ WAYS: dict[str, Callable[[str], str]] = {
     "a repr of bytes": lambda value: repr(value.encode())[2:-1],
 }
 VALUES = ["simple", "with space", "sl/ash", "per%cent", 'quo"te', "apo'strophe", "a&b<c>d", "co,mma;semi",
-          "back\\slash",
+          "back\\slash", "car\rriage", "ta\tb",
           "pässwörd", "😀😀😀😀", "k=v+w", "do$lar(1)!*", 'all/ %"\'&<>,;\\é😀=+$()']  # fmt: skip
 
 
