@@ -182,12 +182,28 @@ def _misread(value: str) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
+_BACKSLASHES = (4, 2, 1)
+"""How many stand for one: in JSON within JSON, in JSON or a repr, and as it is."""
+
+
 @functools.lru_cache(maxsize=256)
 def _any_spelling(value: str) -> re.Pattern[str]:
-    """Each character in any of its spellings: who writes a secret down may mix them."""
-    return re.compile(
-        "".join(_spelt_run(character, len(list(run))) for character, run in itertools.groupby(value)), re.IGNORECASE
+    """Each character in any of its spellings: who writes a secret down may mix them.
+
+    But for the backslash, which is written as often throughout: were each by itself to be doubled or not, a search
+    would try every mixture of them and of those before a quote.
+    """
+    runs = _runs(value)
+    ways = (
+        "".join(_spelt_run(character, count, (times,)) for character, count in runs)
+        for times in (_BACKSLASHES if "\\" in value else (1,))
     )
+    return re.compile("|".join(ways), re.IGNORECASE)
+
+
+def _runs(value: str) -> list[tuple[str, int]]:
+    """The characters, and how often each stands one after another."""
+    return [(character, len(list(run))) for character, run in itertools.groupby(value)]
 
 
 def _without_parts(text: str, value: str) -> str:
@@ -197,7 +213,7 @@ def _without_parts(text: str, value: str) -> str:
         # A run is looked for as one.
         length -= 1
     beginning = _any_spelling(value[:length])
-    runs = [(character, len(list(run))) for character, run in itertools.groupby(value[length:])]
+    runs = _runs(value[length:])
     kept, end = [], 0
     while found := beginning.search(text, end):
         kept.append(text[end : found.start()])
@@ -225,13 +241,15 @@ def _spelling_of_run(character: str, count: int) -> re.Pattern[str]:
     return re.compile(_spelt_run(character, count), re.IGNORECASE)
 
 
-def _spelt_run(character: str, count: int) -> str:
-    """The same character so many times. Were each by itself to be doubled or not, a run would have a search try every
-    mixture.
-    """
+def _spelt_run(character: str, count: int, backslashes: Iterable[int] = _BACKSLASHES) -> str:
+    """The same character so many times, all in one way: a search that may mix what is doubled tries every mixture."""
     once = _spelt(character) * count
-    doubled = [re.escape(character) * (times * count) for times in _DOUBLED.get(character, ())]
-    return f"(?:{'|'.join((*doubled, once))})" if doubled else once
+    if character == "\\":
+        once = "|".join((*(r"\\" * (times * count) for times in backslashes), once))
+    elif character == "'":
+        # As SQL has it.
+        once = f"{character * (2 * count)}|{once}"
+    return f"(?:{once})"
 
 
 def _spelt(character: str) -> str:
@@ -242,7 +260,6 @@ def _spelt(character: str) -> str:
     in_utf8 = character.encode("utf-8", "surrogatepass")
     in_utf16 = character.encode("utf-16-be", "surrogatepass").hex()
     ways = {
-        re.escape(character),
         # Also as a URL within a URL has it, encoded again.
         "".join(f"%(?:25)*{byte:02x}" for byte in in_utf8),
         "".join(rf"\\x{byte:02x}" for byte in in_utf8),
@@ -255,6 +272,9 @@ def _spelt(character: str) -> str:
     ways |= {
         rf"{_AMPERSAND}{name};" for name in (html.entities.codepoint2name.get(code), _APOS.get(character)) if name
     }
+    if character != "\\":
+        # How often that one is written is for its run to say.
+        ways.add(re.escape(character))
     if code < 256:
         ways.add(rf"\\x{code:02x}")
     if character == " ":
@@ -268,9 +288,6 @@ def _spelt(character: str) -> str:
 
 _NAMED_ESCAPES = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 """Those of JSON, RFC 8259, section 7."""
-
-_DOUBLED = {"\\": (4, 2), "'": (2,)}
-"""What is written twice: by JSON, and again by JSON around it, and by SQL."""
 
 _AMPERSAND = "&(?:amp;){0,3}"
 

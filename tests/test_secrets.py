@@ -229,6 +229,16 @@ def test_a_run_of_what_is_written_twice_is_searched_for_without_trying_every_mix
     assert redact(sign * 80 + "X", [secret]).strip(MASK) == ""
 
 
+@pytest.mark.parametrize("sign", ['"', "'", "\n", "/"])
+def test_backslashes_before_what_is_escaped_are_searched_for_without_trying_every_mixture(sign: str) -> None:
+    value = ("\\" + sign) * 40 + "tail"
+    for times in range(1, 9):
+        text = ("\\" * times + json.dumps(sign)[-2]) * 40 + "tall"
+        assert redact(text, [Secret(value)]).endswith("ll")
+    for way in WAYS.values():
+        assert redact(way(value), [Secret(value)]) == MASK
+
+
 def test_a_secret_with_half_of_a_surrogate_pair_is_masked() -> None:
     assert redact("a canary\ud800 b", [Secret("canary\ud800")]) == f"a {MASK} b"
     assert "canary\ud800" in spellings("canary\ud800")
