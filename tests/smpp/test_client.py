@@ -1057,7 +1057,9 @@ def test_an_interruption_just_after_a_system_call_sends_nothing_twice(called: st
         finally:
             sys.setprofile(None)
         sender.send("MSPACE", NUMBER, "last")
-        assert smsc.texts == [*(f"m{number}" for number in range(len(smsc.texts) - 1)), "last"]
+        # What was on the connection that broke off may be read after the last, or not yet.
+        texts = smsc.texts
+        assert sorted(texts) == sorted(["last", *(f"m{number}" for number in range(len(texts) - 1))])
 
 
 def test_an_interruption_as_a_message_is_begun_spares_the_others() -> None:
