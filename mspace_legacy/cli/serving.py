@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
@@ -84,57 +84,59 @@ def in_processes(
     began: dict[int, float] = {}
     stopping = False
     lifeline, held = os.pipe()
-    heeded = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = stopping or number != signal.SIGHUP
-        if stopping:
-            listener.close()
-        else:
-            on_hangup()
-        for child in list(began):
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGTERM if stopping else signal.SIGHUP)
+    awaited = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
     def begin() -> None:
-        # A signal that comes before the child is known would not reach it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
         child = os.fork()
         if child:
             began[child] = time.monotonic()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
-            return
-        os.close(held)
-        _be_child(serve, lifeline, heeded)
+        else:
+            os.close(held)
+            _be_child(serve, lifeline)
 
-    before = [(number, signal.signal(number, pass_on)) for number in heeded]
+    def pass_on(number: signal.Signals) -> None:
+        for child in began:
+            # Whoever has ended is waited for all the same: its number is nobody else's until then.
+            os.kill(child, number)
+
+    # They are held back and waited for, as a child's end is. Were they handled, one that came just before `os.wait`
+    # would be heeded no sooner than a child ends.
+    children_before = signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    mask_before = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     try:
         tell()
         for _ in range(count):
             begin()
         while began:
-            child, _ = os.wait()
-            age = time.monotonic() - began.pop(child)
-            if not stopping:
-                _log.error("process %d ended, another takes its place", child)
-                if age < _TOO_SOON:
-                    time.sleep(_TOO_SOON)
-            if not stopping:
-                begin()
+            number = signal.sigwait(awaited)
+            if number == signal.SIGCHLD:
+                for child in [child for child in began if os.waitpid(child, os.WNOHANG)[0]]:
+                    age = time.monotonic() - began.pop(child)
+                    if not stopping:
+                        _log.error("process %d ended, another takes its place", child)
+                        if age < _TOO_SOON:
+                            time.sleep(_TOO_SOON)
+                        begin()
+            elif number == signal.SIGHUP and not stopping:
+                on_hangup()
+                pass_on(signal.SIGHUP)
+            elif not stopping:
+                stopping = True
+                listener.close()
+                pass_on(signal.SIGTERM)
     finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+        signal.signal(signal.SIGCHLD, children_before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask_before)
         os.close(lifeline)
         os.close(held)
 
 
-def _be_child(serve: Callable[[], None], lifeline: int, heeded: tuple[signal.Signals, ...]) -> None:
+def _be_child(serve: Callable[[], None], lifeline: int) -> None:
+    """Signals stay held back until it serves: ended before, it would leave to a reset who has come by then."""
     code = 1
     try:
-        # They are held back until it serves: ended before, it would leave to a reset who has come by then.
-        for number in heeded:
-            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         threading.Thread(target=_stop_with_parent, args=(lifeline,), daemon=True).start()
         serve()
         code = 0

@@ -483,6 +483,20 @@ def test_who_has_come_when_it_is_stopped_is_told(
 
 
 @needs_proc
+def test_no_signal_is_lost_between_a_look_whether_one_came_and_the_wait(
+    upstream: tuple[Upstream, str], tmp_path: Path
+) -> None:
+    # A handler that was set off just before a wait begins runs when that is over. Signals that are themselves what is
+    # waited for (POSIX, sigwait) have none.
+    with running(config(tmp_path, upstream[1], "workers = 2")) as (process, _):
+        both_of(process)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        handled = int(status.partition("SigCgt:")[2].split()[0], 16)
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            assert not handled & 1 << number - 1
+
+
+@needs_proc
 def test_a_process_that_is_put_back_has_the_routes_of_the_last_hangup(
     upstream: tuple[Upstream, str], tmp_path: Path
 ) -> None:
