@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import re
@@ -42,11 +43,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.corpus or Path(scratch)
 
-        def run(name: str) -> int:
-            return _run(TARGETS[name], asked.seconds, asked.seed, folder)
+        names = iter(asked.targets or list(TARGETS))
+
+        def run(number: int) -> int:
+            with _Worker() as worker:
+                return sum(_run(worker, TARGETS[name], asked.seconds, asked.seed, folder) for name in names)
 
         with ThreadPoolExecutor(asked.jobs) as jobs:
-            found = sum(jobs.map(run, asked.targets or TARGETS))
+            found = sum(jobs.map(run, range(asked.jobs)))
     print(f"{found} found, by seed {asked.seed}")
     return min(found, 1)
 
@@ -66,7 +70,36 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
-def _run(target: Target, seconds: float, seed: int, folder: Path) -> int:
+class _Worker:
+    """The process of `tests/fuzz/worker.py`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fuzz.worker"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> _Worker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.communicate()
+
+    def fuzz(self, target: Target, arguments: list[str], files: str, printed: Path) -> int:
+        """libFuzzer's exit code."""
+        assert self._process.stdin
+        assert self._process.stdout
+        print(json.dumps([target.name, arguments, files, str(printed)]), file=self._process.stdin, flush=True)
+        if told := self._process.stdout.readline():
+            return int(told)
+        raise RuntimeError(f"the process that fuzzes ended: {self._process.communicate()[1]}")
+
+
+def _run(worker: _Worker, target: Target, seconds: float, seed: int, folder: Path) -> int:
     """How many finds it ended with: 0 or 1, as the first one ends it."""
     corpus = folder / target.name / "corpus"
     finds = folder / target.name / "finds"
@@ -76,6 +109,7 @@ def _run(target: Target, seconds: float, seed: int, folder: Path) -> int:
         (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
     dictionary = folder / target.name / "words"
     dictionary.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words if len(word) < 64), "ascii")
+    printed = folder / target.name / "printed"
     before = set(finds.iterdir())
     arguments = [
         str(corpus),
@@ -93,20 +127,13 @@ def _run(target: Target, seconds: float, seed: int, folder: Path) -> int:
     # libFuzzer ends its process at once, so that what it leaves behind is taken away here.
     memory = "/dev/shm"  # noqa: S108  # a directory of a random name in it
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as files:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.fuzz.worker", target.name, *arguments],
-            cwd=ROOT,
-            env={**os.environ, "TMPDIR": files},
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
-    told = done.stdout + done.stderr
+        code = worker.fuzz(target, arguments, files, printed)
+    told = printed.read_text("utf-8", "replace")
     executions = re.search(r"stat::number_of_executed_units: (\d+)", told)
     count = int(executions[1]) if executions else 0
     print(f"{target.name}: {count} executions in {time.monotonic() - began:.0f} s", flush=True)
     new = set(finds.iterdir()) - before
-    if done.returncode == 0 and not new:
+    if code == 0 and not new:
         return 0
     print(*told.splitlines()[-60:], sep="\n")
     for find in new:
