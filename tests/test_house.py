@@ -23,7 +23,7 @@ MODULES = sorted(
     if not module.name.endswith("__main__")
 )
 FLOORS = {
-    0: ("_version", "errors", "secrets", "models", "sms", "msisdn", "checks", "tomlfile"),
+    0: ("_version", "errors", "secrets", "models", "sms", "msisdn", "checks", "tomlfile", "sqlitefile"),
     1: (
         "wire",
         "smpp.pdu",

@@ -49,6 +49,7 @@ from mspace_legacy.models import (
     TopUpCall,
 )
 from mspace_legacy.secrets import Secret
+from mspace_legacy.sqlitefile import opened_database
 
 __all__ = [
     "NEVER_DELIVERED",
@@ -487,33 +488,11 @@ class Ledger:
 
 
 def _opened(path: str | os.PathLike[str]) -> sqlite3.Connection:
-    db = None
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        _keep_a_log_ahead(db)
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.executescript(_SCHEMA)
+        return opened_database(path, _SCHEMA)
     except sqlite3.Error as error:
         problem = str(error)
-        if db is not None:
-            db.close()
-    else:
-        return db
     raise InvalidInput(f"the ledger's file {os.fspath(path)!r} can't be opened: {problem}")
-
-
-def _keep_a_log_ahead(db: sqlite3.Connection) -> None:
-    """Where several open one file, SQLite does not wait for this as it does for everything else."""
-    end = time.monotonic() + 30
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def vendor_time(seconds: float) -> datetime:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from mspace_legacy.errors import InvalidInput
+from mspace_legacy.sqlitefile import opened_database
 
 __all__ = ["Kept", "MemorySessions", "Session", "Sessions", "SqliteSessions"]
 
@@ -131,7 +131,7 @@ class SqliteSessions:
         try:
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             # Closed again, so that a server that forks its workers has none to leave to them.
-            self._opened().close()
+            opened_database(self._path, _SCHEMA).close()
         except (sqlite3.Error, OSError) as error:
             problem = getattr(error, "strerror", None) or str(error)
         if problem:
@@ -143,20 +143,9 @@ class SqliteSessions:
         self._connection: sqlite3.Connection | None = None
         self._swept = 0.0
 
-    def _opened(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=30)
-        try:
-            _keep_a_log_ahead(db)
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.executescript(_SCHEMA)
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
-
     def _db(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = self._opened()
+            self._connection = opened_database(self._path, _SCHEMA)
             weakref.finalize(self, self._connection.close)
         return self._connection
 
@@ -210,17 +199,3 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
-
-
-def _keep_a_log_ahead(db: sqlite3.Connection) -> None:
-    """Where several open one file, SQLite does not wait for this as it does for everything else."""
-    end = time.monotonic() + 30
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-        else:
-            return

@@ -1,0 +1,43 @@
+"""Opening SQLite files: what the emulator's ledger and the sessions of USSD share."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+
+__all__ = ["opened_database"]
+
+_LONGEST_WAIT = 30.0
+"""Seconds, for another thread or process that writes."""
+
+
+def opened_database(path: str | os.PathLike[str], schema: str) -> sqlite3.Connection:
+    """A file that several threads and processes write to. What is committed outlives each of them.
+
+    :param schema: the statements that make its tables, where they are not there yet.
+    :raises sqlite3.Error: it can't be opened, or is something else.
+    """
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_LONGEST_WAIT)
+    try:
+        _keep_a_log_ahead(db)
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(schema)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _keep_a_log_ahead(db: sqlite3.Connection) -> None:
+    """Where several open one file, SQLite does not wait for this as it does for everything else."""
+    end = time.monotonic() + _LONGEST_WAIT
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -1,0 +1,43 @@
+"""A SQLite file is opened by many at once, and what can't be opened is told at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mspace_legacy.sqlitefile import opened_database
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS one (number INTEGER)"
+
+
+def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    def add(number: int) -> None:
+        with closing(opened_database(tmp_path / "new.db", SCHEMA)) as db:
+            db.execute("INSERT INTO one VALUES (?)", (number,))
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(add, range(64)))
+    with closing(opened_database(tmp_path / "new.db", SCHEMA)) as db:
+        assert sorted(db.execute("SELECT number FROM one")) == [(number,) for number in range(64)]
+
+
+def test_a_disk_that_is_full_is_not_waited_for() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    began = time.monotonic()
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        opened_database("/dev/full", SCHEMA)
+    assert time.monotonic() - began < 10
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_bytes(b"no database " * 1000)
+    with pytest.raises(sqlite3.DatabaseError):
+        opened_database(other, SCHEMA)
+    assert other.read_bytes() == b"no database " * 1000
