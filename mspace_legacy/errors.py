@@ -48,6 +48,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 if TYPE_CHECKING:
     from mspace_legacy.models import SendResult
+    from mspace_legacy.smpp.deliveries import SubmittedMessage
 
 __all__ = [
     "AuthenticationError",
@@ -107,10 +108,12 @@ TransportFault = Literal[
 class MSpaceError(Exception):
     """The root of the tree.
 
-    `result` is set where a send in several parts failed on the way: what became of each recipient.
+    `result` is set where a send in several parts failed on the way: what became of each recipient. `message` is set
+    where a message by SMPP failed: it has the ids of those segments that were taken.
     """
 
     result: SendResult | None = None
+    message: SubmittedMessage | None = None
 
     _certain_kind: type[MSpaceError] | None = None
     """What this class would be, were it no OutcomeUnknown as well; see `outcome_unknown`."""

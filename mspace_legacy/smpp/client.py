@@ -236,7 +236,7 @@ class Transmitter:
                 if isinstance(error, kind):
                     if result.accepted:
                         error = partly_sent(error, f"{len(result.accepted)} of {len(numbers)} messages were taken")
-                    vars(error)["result"] = result
+                    error.result = result
                     raise error
         refusals = {str(error) for error in failures}
         if failures[0] is not None and len(refusals) == 1:
@@ -275,7 +275,7 @@ def _sent(number: str, future: Future[SubmittedMessage], error: BaseException | 
         return SentMessage(message_ids[0] or "", Outcome.ACCEPTED, number, status="ESME_ROK")
     if isinstance(error, OutcomeUnknown):
         # Of a long message, some segments may have been taken.
-        taken = vars(error).get("message", SubmittedMessage("", "", "")).message_ids
+        taken = error.message.message_ids if error.message else ()
         return SentMessage(next(filter(None, taken), ""), Outcome.UNKNOWN, number)
     if isinstance(error, ServiceError):
         return SentMessage("", Outcome.REJECTED, number, status=error.text)

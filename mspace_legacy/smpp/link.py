@@ -157,7 +157,7 @@ class Sending:
         taken = len(self._ids) - self._ids.count(None)
         if taken:
             self._error = partly_sent(self._error, f"{taken} of {len(self._ids)} segments were taken")
-        vars(self._error)["message"] = message
+        self._error.message = message
         self.future.set_exception(self._error)
 
 

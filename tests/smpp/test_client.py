@@ -301,7 +301,7 @@ def test_a_message_that_is_refused(status: int, kind: type[ServiceError], name: 
     with Smsc(script) as smsc, transmitter(smsc) as sender, pytest.raises(kind) as caught:
         sender.send("MSPACE", NUMBER, "hi")
     assert (type(caught.value), caught.value.text, caught.value.status) == (kind, name, status)
-    assert vars(caught.value)["message"] == SubmittedMessage("MSPACE", NUMBER, "hi", (None,))
+    assert caught.value.message == SubmittedMessage("MSPACE", NUMBER, "hi", (None,))
 
 
 def test_a_message_that_gets_a_generic_nack() -> None:
@@ -379,7 +379,7 @@ def test_a_text_of_which_only_a_part_was_taken(script: Any, window: int, kind: A
         settings: dict[str, Any] = {"window": window, "timeout": 0.3, "deliveries": deliveries}
         with transmitter(smsc, **settings) as sender, pytest.raises(kind) as caught:
             sender.send("MSPACE", NUMBER, LONG)
-        assert vars(caught.value)["message"].message_ids == ids
+        assert caught.value.message.message_ids == ids
         assert len(smsc.taken) == 3 - ids.count(None)
         assert deliveries.of("1") is not None
 
@@ -396,7 +396,8 @@ def test_a_part_that_was_taken_makes_it_unsafe_to_send_the_rest_again() -> None:
             sender.send("MSPACE", NUMBER, LONG)
         sender.close()
     assert not isinstance(caught.value, NotSent)
-    assert vars(caught.value)["message"].message_ids == ("1", None, None)
+    assert caught.value.message is not None
+    assert caught.value.message.message_ids == ("1", None, None)
 
 
 @pytest.mark.parametrize("refusals", [1, 2])
