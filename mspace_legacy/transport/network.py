@@ -22,6 +22,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -104,8 +105,9 @@ _Account = tuple[str, tuple[Secret, ...]]
 """A user name and what it asks by: who gives another password may be somebody else."""
 
 
-class _Progress(threading.local):
-    """How far the exchange of this thread has come.
+@dataclass(slots=True)
+class _Progress:
+    """How far an exchange has come, and what it may do.
 
     `unsent` is true only while it is certain that no byte of the request was handed to a socket, so that a
     connection that is not one of ours, as vcrpy puts in their place, counts as one that may have sent.
@@ -113,14 +115,21 @@ class _Progress(threading.local):
     many bytes there may be of the reply as it comes over the wire, with its headers and all that its coding adds.
     """
 
-    unsent = False
-    connecting = False
-    alone = False
+    unsent: bool = False
+    alone: bool = False
     account: _Account | None = None
-    room = math.inf
+    room: float = math.inf
+    connecting: bool = False
 
 
-_progress = _Progress()
+class _Here(threading.local):
+    """The exchange of this thread, for what urllib3 calls of ours."""
+
+    def __init__(self) -> None:
+        self.progress = _Progress()
+
+
+_here = _Here()
 
 
 class _TellsProgress(http.client.HTTPConnection):
@@ -128,20 +137,22 @@ class _TellsProgress(http.client.HTTPConnection):
     """Whose the last request by this connection was."""
 
     def connect(self) -> None:
-        _progress.unsent = _progress.connecting = True
+        progress = _here.progress
+        progress.unsent = progress.connecting = True
         try:
             super().connect()
         finally:
-            _progress.connecting = False
+            progress.connecting = False
         _refuse_what_spoke_first(self.sock)
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
         # A CONNECT to a proxy goes through here as well, but is not yet the request.
-        if not _progress.connecting:
-            self.asked_by = _progress.account
-            _progress.unsent = False
+        progress = _here.progress
+        if not progress.connecting:
+            self.asked_by = progress.account
+            progress.unsent = False
         super().send(data)
 
 
@@ -172,7 +183,7 @@ class _WithinTime(io.RawIOBase):
         patience = sock.gettimeout()
         self._end = math.inf if patience is None else time.monotonic() + patience
         self._begun = self.ended = False
-        self._room = _progress.room
+        self._room = _here.progress.room
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """Itself, buffered: what http.client asks of a socket."""
@@ -247,7 +258,7 @@ class _Idle(queue.LifoQueue[Any]):
     """
 
     def _get(self) -> Any:
-        for wanted in (_progress.account, None):
+        for wanted in (_here.progress.account, None):
             for place in range(len(self.queue) - 1, -1, -1):
                 if _asked_by(self.queue[place]) == wanted:
                     return self.queue.pop(place)
@@ -271,12 +282,13 @@ class _Lending(HTTPConnectionPool):
     QueueCls = _Idle
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        return self._new_conn() if _progress.alone else super()._get_conn(timeout)
+        return self._new_conn() if _here.progress.alone else super()._get_conn(timeout)
 
     def _put_conn(self, conn: Any) -> None:
-        if conn is not None and (_progress.alone or _may_hold_more(conn)):
+        alone = _here.progress.alone
+        if conn is not None and (alone or _may_hold_more(conn)):
             conn.close()
-        if not _progress.alone:
+        if not alone:
             super()._put_conn(conn)
 
 
@@ -367,34 +379,35 @@ class Network:
         url = request.url
         slash = url.index("/", 8)
         origin = url[:slash]
-        outer = vars(_progress).copy()
-        _progress.unsent = True
-        _progress.alone = not request.repeatable
-        _progress.account = request.username, request.secrets
-        _progress.room = _MOST_HEADERS + _MOST_CODED * self._max_reply
+        # A handler of logs or of a signal may call from within a call: how far that comes is another thing.
+        outer = _here.progress
+        progress = _here.progress = _Progress(
+            unsent=True,
+            alone=not request.repeatable,
+            account=(request.username, request.secrets),
+            room=_MOST_HEADERS + _MOST_CODED * self._max_reply,
+        )
         try:
             pool, absolute = self._pools.get(origin) or self._open(origin)
-            _progress.unsent = False
+            progress.unsent = False
             return self._exchange(pool, url if absolute else url[slash:], request)
         except InvalidInput as error:
             return error.with_traceback(None)
         except (u3.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             # http.client lets a ValueError pass where a length is none.
-            return _failure(error, origin, request)
+            return _failure(error, origin, request, unsent=progress.unsent)
         except BaseException as error:  # an interruption too: its frames, and those of its context, show the path
             error.__cause__ = error.__context__ = None
             return error.with_traceback(None)
         finally:
-            # A handler of logs or of a signal may have called from within a call: how far that came is another thing.
-            vars(_progress).clear()
-            vars(_progress).update(outer)
+            _here.progress = outer
 
     def _exchange(self, pool: HTTPConnectionPool, target: str, request: Request) -> Response:
         raw = pool.urlopen(
             request.method,
             target,
             body=request.body,
-            headers={**(_ACTS if _progress.alone else {}), "User-Agent": _USER_AGENT, **request.headers},
+            headers={**({} if request.repeatable else _ACTS), "User-Agent": _USER_AGENT, **request.headers},
             retries=_NEVER_AGAIN,
             redirect=False,
             assert_same_host=False,
@@ -411,7 +424,7 @@ class Network:
         # items() of urllib3 counts what there is before it gives it; what vcrpy replays has no other.
         headers = tuple(getattr(raw.headers, "iteritems", raw.headers.items)())
         response = Response(raw.status, body, headers, raw.reason or "")
-        if _progress.alone and (response.header("Age") or "0").strip("0"):
+        if not request.repeatable and (response.header("Age") or "0").strip("0"):
             raise _Stored("it is older than the request")
         authorization = pool.proxy_headers.get("proxy-authorization")
         return response if authorization is None else _without(authorization, response)
@@ -544,10 +557,10 @@ class _SpokeFirst(u3.HTTPError):
     """Something that came by a connection before a request had gone by it."""
 
 
-def _failure(error: Exception, origin: str, request: Request) -> TransportError:
-    fault, reason = _diagnosis(error, before=_progress.unsent)
+def _failure(error: Exception, origin: str, request: Request, *, unsent: bool) -> TransportError:
+    fault, reason = _diagnosis(error, before=unsent)
     host = urlsplit(origin).hostname or ""
-    if _progress.unsent:
+    if unsent:
         told = f"{request.operation}: no connection to {origin}: {reason}; nothing was sent"
         return NotSent(told, fault=fault, host=host)
     lost = ReplyLost(f"{request.operation}: no whole reply from {origin}: {reason}", fault=fault, host=host)
