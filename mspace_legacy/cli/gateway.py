@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from tempfile import TemporaryDirectory
 
 import click
@@ -105,9 +105,9 @@ def _serve(settings: Settings, config_file: str, listener: socket.socket, tell: 
             _log.error("nothing was changed: %s", error)
             return
         _log.info("routes and accounts were read again: %s", changed.routes)
-        kept = replace(settings, routes=changed.routes, accounts=changed.accounts)
-        if replace(changed, host=settings.host, port=settings.port) != kept:
-            _log.warning("the other settings take a restart")
+        others = (field.name for field in fields(Settings) if field.name not in _TAKEN_OVER)
+        if waiting := [name for name in others if getattr(changed, name) != getattr(settings, name)]:
+            _log.warning("what else was changed takes a restart: %s", ", ".join(waiting))
 
     try:
         with stopped_by_signals(server, on_hangup=reload):
@@ -115,6 +115,10 @@ def _serve(settings: Settings, config_file: str, listener: socket.socket, tell: 
             server.serve(grace=settings.longest_call)
     finally:
         served.close()
+
+
+_TAKEN_OVER = ("routes", "accounts", "host", "port")
+"""Settings that are read again, and those that the command line may have given in place of the file."""
 
 
 @contextmanager

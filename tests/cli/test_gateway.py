@@ -178,9 +178,10 @@ def test_a_hangup_reads_routes_and_accounts_again_and_a_bad_file_changes_nothing
         process.send_signal(signal.SIGHUP)
         assert "routes is missing" in wait_for(process, "nothing was changed")
         assert asked() == "/smsapi/v2"
-        file.write_text(good.replace("*=v2", "*=legacy"))
+        file.write_text(good.replace("*=v2", "*=legacy") + "threads = 7\nreply_timeout = 9\n")
         process.send_signal(signal.SIGHUP)
         wait_for(process, "were read again")
+        assert wait_for(process, "takes a restart").endswith("takes a restart: threads, reply_timeout\n")
         assert asked() == PATH
         for bad in (
             "",
