@@ -15,13 +15,12 @@ from typing import Any
 import click
 
 from mspace_legacy import msisdn
-from mspace_legacy.cli import DONE, FAILED
+from mspace_legacy.cli import DONE
 from mspace_legacy.cli.output import (
     Interrupted,
     country_option,
     json_option,
     plain,
-    print_no_more,
     show,
     timeout_option,
     yes_option,
@@ -189,9 +188,8 @@ def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
                 receiver.wait(0)
     finally:
         _log.setLevel(level)
-    if listening.unread:
-        print_no_more()
-        return FAILED
+    if listening.unprinted:
+        raise listening.unprinted
     return DONE
 
 
@@ -202,8 +200,8 @@ class _Listening:
         self._left = count
         self._as_json = as_json
         self.stopped = threading.Event()
-        self.unread = False
-        """Whether nobody reads what is printed any more."""
+        self.unprinted: OSError | None = None
+        """Why standard output takes no more: nobody reads it, or the disk is full."""
 
     def stop(self) -> None:
         self.stopped.set()
@@ -211,22 +209,27 @@ class _Listening:
     def take(self, came: Receipt | IncomingText) -> None:
         """The receiver's handler. What it raises for comes again, to whoever listens next."""
         if self.stopped.is_set():
-            # It is no failure, as the library's log would have it.
-            _log.setLevel(logging.CRITICAL)
+            _tell_no_failure()
             raise InterruptedError
         try:
             if self._as_json:
                 click.echo(json.dumps(_document(came)))
             else:
                 show(_line(came))
-        except OSError:
-            self.unread = True
+        except OSError as error:
+            self.unprinted = error
             self.stop()
+            _tell_no_failure()
             raise
         if self._left is not None:
             self._left -= 1
             if not self._left:
                 self.stop()
+
+
+def _tell_no_failure() -> None:
+    """What was not taken comes again; the library's log would have it that the handler failed."""
+    _log.setLevel(logging.CRITICAL)
 
 
 def _line(came: Receipt | IncomingText) -> str:

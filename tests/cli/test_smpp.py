@@ -319,6 +319,30 @@ def test_ends_when_nobody_reads_it_and_acknowledges_nothing_more(
     assert len(ledger.receipts("demo", 10)) == 1
 
 
+# As above.
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_told_as_such_and_nothing_is_acknowledged(smsc: Smsc, ledger: Ledger, unbuffered: str) -> None:
+    submit(smsc)
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*COMMAND, *smpp("listen", smsc)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**environment(), "PYTHONUNBUFFERED": unbuffered},
+            timeout=30,
+            check=False,
+            text=True,
+        )
+    bound, told = ended.stderr.splitlines()
+    assert bound.startswith("Bound to ")
+    assert (ended.returncode, told) == (
+        1,
+        "mspace-legacy: standard output takes no more: No space left on device",
+    )
+    assert len(ledger.receipts("demo", 10)) == 1
+
+
 @contextmanager
 def delivering(*bodies: bytes) -> Iterator[int]:
     """The port of an SMSC that takes any bind and delivers these, the bodies of deliver_sm, one after the other."""
