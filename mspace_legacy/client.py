@@ -255,7 +255,7 @@ class Client:
         segments = sms.segments(_text("message", message)).count
         numbers = self.recipients(recipients)
         call = SendText(self._username, sender_id, numbers, message)
-        requests = [(part, self._encode(part)) for part in self._parts(call)]
+        requests = self._requests(call)
         done: list[SentMessage] = []
         for part, request in requests:
             try:
@@ -279,8 +279,15 @@ class Client:
     def _answer(self, call: Call[R], request: Request) -> R:
         return decode_reply(call, self._transport.handle(request), request.redact)
 
+    def _requests(self, call: SendText) -> list[tuple[SendText, Request]]:
+        """The send in as few requests as the limits allow, and what each of them sends."""
+        if len(call.recipients) <= self._recipients_per_request:
+            whole = self._encode(call)
+            if whole.body is not None or len(whole.url) <= self._max_url_length:
+                return [(call, whole)]
+        return [(part, self._encode(part)) for part in self._parts(call)]
+
     def _parts(self, call: SendText) -> Iterator[SendText]:
-        """The send in as few requests as the limits allow."""
         probe = self._encode(replace(call, recipients=call.recipients[:1]))
         in_url = probe.body is None
         fixed = len(probe.url) - len(call.recipients[0])

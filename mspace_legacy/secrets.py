@@ -32,6 +32,7 @@ _LEAST_QUOTED = 12
 quote a part of it. Fewer may be the account's name, after which keys are called."""
 
 _NAME = r"(?:password|apikey)"
+_NAMED = re.compile(_NAME, re.IGNORECASE)
 _KEY = r"(?:senderid|recipient|message|clientname|subaccname|noofsms|username|messageid)"
 _MASKED = rf"\g<1>{MASK}"
 
@@ -146,8 +147,9 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
             text = _any_spelling(value).sub(MASK, text)
         if len(value) >= _LONG:
             text = _without_parts(text, value)
-    for mask in _BY_NAME if by_name else ():
-        text = mask(text)
+    if by_name and _NAMED.search(text):
+        for mask in _BY_NAME:
+            text = mask(text)
     return text
 
 
