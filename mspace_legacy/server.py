@@ -85,7 +85,7 @@ class _Task(WSGITask):
 
     def build_response_header(self) -> bytes:
         server: Any = self.channel.server
-        if server.stopping.is_set():
+        if server.is_stopping:
             # Else the next request by this connection would be there before it is closed.
             self.set_close_on_finish()
         header: bytes = super().build_response_header()
@@ -193,7 +193,6 @@ class Server:
     ) -> None:
         self._transport = transport
         self._map: dict[int, Any] = {}
-        self._stopping = threading.Event()
         server: Any = create_server(
             self._application,
             map=self._map,
@@ -208,7 +207,7 @@ class Server:
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=False,
         )
-        server.stopping = self._stopping
+        server.is_stopping = False
         server.is_shared = listener is not None
         server.channel_class = _LiberalChannel if liberal else _Channel
         self._server = server
@@ -240,7 +239,8 @@ class Server:
 
     def stop(self) -> None:
         """Stop serving; safe to call from a signal handler. Requests under way are answered first."""
-        self._stopping.set()
+        # No event: a signal that comes as the handler of another holds its lock would wait for that handler.
+        self._server.is_stopping = True
         with self._ending:
             if not self._ended:
                 self._server.pull_trigger()
@@ -250,7 +250,7 @@ class Server:
 
         Those that had not begun by then are answered with status 503: nothing was done.
         """
-        while not self._stopping.is_set():
+        while not self._server.is_stopping:
             rests = not self._server.accepting
             wasyncore.loop(timeout=_REST if rests else 1, use_poll=True, map=self._map, count=1)
             if rests:
@@ -271,24 +271,30 @@ class Server:
         if cut_off := sum(bool(channel.requests) for channel in self._server.active_channels.values()):
             _log.error("%d calls were cut off: they took longer than %g seconds", cut_off, grace)
         self._server.task_dispatcher.shutdown()
-        with self._ending:
-            self._ended = True
-            self._server.trigger.close()
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
+        with self._ending:
+            self._ended = True
+            # Threads that were cut off would still write to it, and so to whatever has its number by then.
+            self._server.pull_trigger = lambda: None
+            self._server.trigger.close()
         wasyncore.close_all(self._map, ignore_all=True)
 
     def _hear_who_has_come(self) -> None:
         """Accept who waits for it: closed unheard, the connection would be reset, and nobody knows what was done."""
         while len(self._map) < _MOST_CONNECTIONS and wait_for_read(self._server.socket, 0):
+            heard = len(self._map)
             self._server.handle_accept()
+            if len(self._map) == heard:
+                # No descriptor is left for them.
+                return
 
     def _is_busy(self) -> bool:
         return any(channel.requests or channel.total_outbufs_len for channel in self._server.active_channels.values())
 
     def _application(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response: Response
-        if self._stopping.is_set():
+        if self._server.is_stopping:
             return _start(environ, start_response, Response(503, b"stopping: nothing was done\n"), cut=False)
         try:
             response = self._transport.handle(_request(environ))

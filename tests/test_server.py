@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import http.client
 import logging
+import os
 import re
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -620,6 +624,51 @@ def test_stopping_is_quick_where_nothing_is_under_way(transport: Scripted) -> No
     server.stop()
     with pytest.raises(ConnectionRefusedError):
         connect(server).close()
+
+
+def test_a_signal_may_stop_it_while_the_handler_of_another_does(transport: Scripted) -> None:
+    """At Ctrl-C each process of a gateway has SIGINT from the terminal, and SIGTERM from the first one."""
+    with Server(transport) as server:
+
+        def again(frame: FrameType, event: str, argument: object) -> None:
+            sys.setprofile(None)
+            server.stop()
+            sys.setprofile(again)
+
+        def stop() -> None:
+            sys.setprofile(again)
+            try:
+                server.stop()
+            finally:
+                sys.setprofile(None)
+
+        stopping = threading.Thread(target=stop, daemon=True)
+        stopping.start()
+        stopping.join(10)
+        assert not stopping.is_alive()
+
+
+# Windows counts no descriptors.
+@pytest.mark.skipif(os.name != "posix", reason="needs a bound on descriptors")
+def test_it_stops_where_there_is_no_descriptor_for_who_has_come() -> None:
+    script = """
+import os, resource, socket
+from mspace_legacy.emulator import Emulator
+from mspace_legacy.server import Server
+server = Server(Emulator())
+waiting = [socket.create_connection((server.host, server.port)) for _ in range(3)]
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+try:
+    while True:
+        os.open(os.devnull, os.O_RDONLY)
+except OSError:
+    pass
+server.stop()
+server.serve(grace=0.1)
+print("stopped")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert ended.stdout == "stopped\n", ended.stderr[-1000:]
 
 
 def test_a_server_that_never_served_can_be_stopped(transport: Scripted) -> None:

@@ -42,8 +42,13 @@ def stopped_by_signals(server: Stoppable, on_hangup: Callable[[], None] | None =
         server.stop()
 
     def hangup(number: int, frame: FrameType | None) -> None:
-        if on_hangup:
-            on_hangup()
+        # One after the other: what an earlier one has read is not to be taken over after a later one's.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        try:
+            if on_hangup:
+                on_hangup()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
 
     before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
     if on_hangup and hasattr(signal, "SIGHUP"):

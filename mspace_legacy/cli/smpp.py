@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import queue
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -184,7 +184,8 @@ def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
             stopped_by_signals(listening),
         ):
             click.echo(plain(f"Bound to {settings.host}:{settings.port}. Ctrl-C stops it."), err=True)
-            while not listening.stopped.wait(0.5):
+            while not listening.is_stopped:
+                listening.wait(0.5)
                 receiver.wait(0)
     finally:
         _log.setLevel(level)
@@ -199,16 +200,24 @@ class _Listening:
     def __init__(self, count: int | None, *, as_json: bool) -> None:
         self._left = count
         self._as_json = as_json
-        self.stopped = threading.Event()
+        self.is_stopped = False
+        # No event: a signal's handler would wait for its lock, which what it interrupts may hold.
+        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.unprinted: OSError | None = None
         """Why standard output takes no more: nobody reads it, or the disk is full."""
 
     def stop(self) -> None:
-        self.stopped.set()
+        self.is_stopped = True
+        self._woken.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for as long, or until it is told to stop."""
+        with suppress(queue.Empty):
+            self._woken.get(timeout=seconds)
 
     def take(self, came: Receipt | IncomingText) -> None:
         """The receiver's handler. What it raises for comes again, to whoever listens next."""
-        if self.stopped.is_set():
+        if self.is_stopped:
             _tell_no_failure()
             raise InterruptedError
         try:

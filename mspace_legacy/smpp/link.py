@@ -118,7 +118,11 @@ class Sending:
         self._left = len(octets)
         self._began: bool | None = None
         """Whether it was begun before anybody cancelled it, once that is decided."""
-        self.is_finished = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known of each part what became of it."""
+        return not self._left
 
     def parts(self) -> list[_Part]:
         """What is to be sent. It is not kept here, as a ring of references would be left to the collector."""
@@ -144,7 +148,6 @@ class Sending:
 
     def finish(self) -> None:
         """Tell the deliveries and the future."""
-        self.is_finished = True
         sent = self._message
         message = SubmittedMessage(sent.sender_id, sent.recipient, sent.message, tuple(self._ids))
         if self._deliveries:
@@ -433,16 +436,20 @@ class Link:
                     self._lent_until = time.monotonic() + _LENT
                     return
                 driving, self._driver = True, threading.current_thread()
-            while not (sending.is_finished or connection.over):
-                self._turn(connection)
+            while True:
                 self._finish(self._settled_attended)
+                # Not until it is finished: the link's own thread may be just about to, and wakes nobody.
+                if sending.is_settled or connection.over:
+                    return
+                self._turn(connection)
         except BaseException:
             self._break_off()
             raise
         finally:
             if driving:
+                # At once: were an interruption to come as it waits for the lock, nobody would drive any more.
+                self._driver = None
                 with self._lock:
-                    self._driver = None
                     self._lent_until = time.monotonic() + _LENT
                     if (connection is not None and connection.over) or self._settled or not self._is_idle():
                         self._parked.notify()

@@ -7,16 +7,19 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 import pytest
 
 from mspace_legacy.cli import group, main
+from mspace_legacy.cli.smpp import _Listening
 from mspace_legacy.emulator import Faults, Ledger, Smsc
 from mspace_legacy.smpp.client import Transmitter
 from tests.cli.process import COMMAND, Terminal, environment, run, start
@@ -300,6 +303,28 @@ def test_stops_when_told(number: signal.Signals, smsc: Smsc) -> None:
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_signal_may_stop_it_as_it_begins_to_wait() -> None:
+    listening = _Listening(None, as_json=False)
+
+    def stop(frame: FrameType, event: str, argument: object) -> None:
+        sys.setprofile(None)
+        listening.stop()
+        sys.setprofile(stop)
+
+    def wait() -> None:
+        sys.setprofile(stop)
+        try:
+            listening.wait(20)
+        finally:
+            sys.setprofile(None)
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert listening.is_stopped
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
