@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -12,6 +13,9 @@ from hypothesis import Phase, settings
 from mspace_legacy.emulator import Emulator
 from mspace_legacy.server import Server
 from tests.servers import ScriptedServer
+
+# A shell has what it puts in the background ignore interrupts, and so would whatever that starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine that is busy with another test must not fail a property for its speed.
 settings.register_profile("default", deadline=None)

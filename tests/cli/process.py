@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple
 
@@ -34,22 +34,23 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **(more or {})}
 
 
-def _hear_interrupts() -> None:
-    """A shell starts what it puts in the background with SIGINT ignored, and so would what that starts be."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def start(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """The command, just started, with its output in pipes."""
-    return subprocess.Popen(
+@contextmanager
+def start(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """The command, just started, with its output in pipes; its end is waited for."""
+    with subprocess.Popen(
         [*COMMAND, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(env),
         encoding="utf-8",
-        preexec_fn=_hear_interrupts,  # nothing of the tests' threads is touched
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            # Who would have told it to end does not get that far.
+            process.kill()
+            raise
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Finished:
@@ -74,7 +75,6 @@ class Terminal:
                 env=environment({"COLUMNS": "100", **(env or {})}),
                 # No terminal of the tests' own is within its reach.
                 start_new_session=True,
-                preexec_fn=_hear_interrupts,  # as above
             )
         finally:
             os.close(theirs)

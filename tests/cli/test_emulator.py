@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import socket
@@ -110,7 +111,7 @@ def test_a_browser_is_opened_where_there_is_one(browser: str, tmp_path: Path) ->
     script.chmod(0o755)
     with start("emulator", "--json", "--open", env={"BROWSER": f"{script} %s"}) as process:
         assert process.stdout is not None
-        told = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        told = json.loads("".join(itertools.takewhile("}\n".__ne__, process.stdout)) + "}")
         eventually(seen.exists)
         assert seen.read_text().strip() == told["phone_url"]
         with MSpaceClient(told["main_url"]) as client:

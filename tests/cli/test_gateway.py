@@ -443,6 +443,8 @@ def test_who_connects_at_once_is_shared_out(upstream: tuple[Upstream, str], tmp_
         before = [sockets_of(child) for child in children]
         for child in children:
             os.kill(child, signal.SIGSTOP)
+            # Whatever happens, it is to end.
+            stack.callback(os.kill, child, signal.SIGCONT)
         for _ in range(64):
             stack.enter_context(connect(main_url))
         for child in children:

@@ -373,9 +373,11 @@ def delivering(*bodies: bytes) -> Iterator[int]:
     """The port of an SMSC that takes any bind and delivers these, the bodies of deliver_sm, one after the other."""
     listener = socket.create_server(("127.0.0.1", 0))
 
+    listener.settimeout(20)
+
     def serve() -> None:
-        connection, _ = listener.accept()
-        with connection:
+        # Closed with it: who is left alone would connect again and again.
+        with listener, listener.accept()[0] as connection:
             connection.settimeout(20)
             read(connection)
             connection.sendall(struct.pack(">IIII", 18, 0x80000001, 0, 1) + b"X\0")
@@ -394,7 +396,7 @@ def delivering(*bodies: bytes) -> Iterator[int]:
     try:
         yield listener.getsockname()[1]
     finally:
-        thread.join()
+        thread.join(30)
         listener.close()
 
 

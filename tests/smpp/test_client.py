@@ -998,15 +998,10 @@ def test_an_interruption_tells_what_was_answered_by_then() -> None:
         else:
             peer.obey(pdu)
 
-    # A shell has what it starts in the background ignore it.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with Smsc(script) as smsc, transmitter(smsc, window=1) as sender:
-            with pytest.raises(KeyboardInterrupt) as interrupted:
-                sender.send_text("MSPACE", [NUMBER, "254722000001"], "hello")
-            smsc.hang_up()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with Smsc(script) as smsc, transmitter(smsc, window=1) as sender:
+        with pytest.raises(KeyboardInterrupt) as interrupted:
+            sender.send_text("MSPACE", [NUMBER, "254722000001"], "hello")
+        smsc.hang_up()
     result = vars(interrupted.value)["result"]
     assert [(item.recipient, item.outcome, item.message_id) for item in result.messages] == [
         (NUMBER, Outcome.ACCEPTED, "1"),
