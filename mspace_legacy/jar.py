@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from http import HTTPStatus
+from http.client import responses
 from types import TracebackType
 from typing import (
     TYPE_CHECKING,
@@ -126,8 +126,7 @@ class Response:
     def getStatusInfo(self) -> StatusInfo:
         """The HTTP status with its reason."""
         status = self._reply.status
-        standard = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-        return StatusInfo(status, self._reply.reason or standard)
+        return StatusInfo(status, self._reply.reason or responses.get(status, ""))
 
     def getHeaderString(self, name: str) -> str | None:
         """A header's value, several joined by a comma; None where there is none."""

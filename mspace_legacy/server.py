@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
-from http import HTTPStatus
+from http.client import responses
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -324,12 +324,12 @@ _OF_THE_CONNECTION = frozenset(
 
 def _start(environ: WSGIEnvironment, start_response: StartResponse, response: Response, *, cut: bool) -> list[bytes]:
     status = response.status
-    standard = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
     headers = [(name, _latin(value)) for name, value in response.headers if name.lower() not in _OF_THE_CONNECTION]
     has_body = status >= 200 and status not in (204, 304)
     if has_body:
         headers.append(("Content-Length", str(len(response.body))))
-    start_response(f"{status} {_latin(response.reason or standard)}", headers)
+    reason = response.reason or responses.get(status, "Unknown")
+    start_response(f"{status} {_latin(reason)}", headers)
     if not has_body or environ["REQUEST_METHOD"] == "HEAD":
         return []
     return [response.body[: len(response.body) // 2] if cut else response.body]

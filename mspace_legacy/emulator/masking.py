@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
-from http import HTTPStatus
+from http.client import responses
 from urllib.parse import unquote
 
 from mspace_legacy.errors import ProtocolError
@@ -57,8 +57,7 @@ def masked_reply(response: Response | None, secrets: Iterable[Secret] = ()) -> s
     """
     if response is None:
         return ""
-    known = response.status in HTTPStatus._value2member_map_
-    reason = response.reason or (HTTPStatus(response.status).phrase if known else "")
+    reason = response.reason or responses.get(response.status, "")
     head = [f"HTTP/1.1 {response.status} {reason}".rstrip()]
     head += [f"{name}: {value}" for name, value in response.headers]
     return redact("\n".join([*head, "", _cut(response.text())]), secrets, by_name=False)
