@@ -93,8 +93,9 @@ class Emulator:
         )
 
     def _replied(self, request: Request, told: _Told) -> Response:
+        path = "/" + request.url.partition("://")[2].partition("/")[2]
         for dialect, secret_kind in _DIALECTS:
-            if f"{dialect.PATH}/" in request.url:
+            if path.startswith(f"{dialect.PATH}/"):
                 return self._answer(dialect, secret_kind, request, told)
         return error_page(404, "Not Found")
 

@@ -325,7 +325,13 @@ def test_a_mistake_is_no_success_for_any_reader(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "", "/mspaceservice", "/mspaceservice/wr/sms", "/smsapi/v1/balance", f"/{CANARY}<b>"]
+    "path",
+    [
+        *("/", "", "/mspaceservice", "/mspaceservice/wr/sms", "/smsapi/v1/balance", f"/{CANARY}<b>"),
+        # A main_url with too much in it.
+        "/api/mspaceservice/wr/sms/balance/username=demo/password=demo-password",
+        "/sms/smsapi/v2/balance/username=demo",
+    ],
 )
 def test_a_wrong_path_gets_the_page_of_a_tomcat(emulator: Emulator, path: str) -> None:
     reply = emulator.handle(Request("GET", f"{HOST}{path}"))
