@@ -93,7 +93,8 @@ class Emulator:
         )
 
     def _replied(self, request: Request, told: _Told) -> Response:
-        path = "/" + request.url.partition("://")[2].partition("/")[2]
+        # Tomcat takes several slashes for one: so ends a main_url with a slash to which the path is appended.
+        path = "/" + request.url.partition("://")[2].partition("/")[2].lstrip("/")
         for dialect, secret_kind in _DIALECTS:
             if path.startswith(f"{dialect.PATH}/"):
                 return self._answer(dialect, secret_kind, request, told)

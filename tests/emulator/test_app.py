@@ -343,6 +343,11 @@ def test_a_wrong_path_gets_the_page_of_a_tomcat(emulator: Emulator, path: str) -
         legacy.decode_reply(Balance("u"), Response(200, reply.body, reply.headers))
 
 
+def test_a_slash_too_many_before_the_path_is_none_for_a_tomcat(emulator: Emulator) -> None:
+    url = f"{HOST}//mspaceservice/wr/sms/balance/username=demo/password=demo-password"
+    assert emulator.handle(Request("GET", url)).body == b"1000"
+
+
 # Faults
 
 SEND = SendText("demo", "MSPACE", ("0722123456",), "Hello")
