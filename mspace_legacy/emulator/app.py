@@ -10,7 +10,6 @@ import logging
 import time
 from dataclasses import dataclass
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 from mspace_legacy.emulator.faults import Fault, Faults
@@ -20,7 +19,7 @@ from mspace_legacy.emulator.masking import masked_reply, masked_request, masked_
 from mspace_legacy.errors import ClosedError, ReplyLost, RequestError, ServerError, ServiceError, outcome_unknown
 from mspace_legacy.models import Call, SentMessage
 from mspace_legacy.wire import legacy, v2
-from mspace_legacy.wire.dialect import Incoming, check_not_empty, error_page, malformed
+from mspace_legacy.wire.dialect import Dialect, Incoming, check_not_empty, error_page, malformed
 from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import failure_kind
 
@@ -30,7 +29,7 @@ _log = logging.getLogger("mspace_legacy.emulator")
 
 _LONGEST_NAME = 100
 
-_DIALECTS: tuple[tuple[ModuleType, str], ...] = ((legacy, "password"), (v2, "api_key"))
+_DIALECTS: tuple[tuple[Dialect, str], ...] = ((legacy, "password"), (v2, "api_key"))
 
 
 @dataclass(slots=True)
@@ -105,9 +104,9 @@ class Emulator:
         self._closed = True
         self.ledger.close()
 
-    def _answer(self, dialect: Any, secret_kind: str, request: Request, told: _Told) -> Response:
+    def _answer(self, dialect: Dialect, secret_kind: str, request: Request, told: _Told) -> Response:
         try:
-            incoming: Incoming = dialect.decode_request(request)
+            incoming = dialect.decode_request(request)
             check_not_empty(incoming.call)
         except RequestError as error:
             return malformed(error)
@@ -123,7 +122,7 @@ class Emulator:
             outcome = self.ledger.answer(incoming.call)
         except ServiceError as error:
             outcome = error
-        response: Response = dialect.encode_reply(incoming.call, outcome, incoming.form)
+        response = dialect.encode_reply(incoming.call, outcome, incoming.form)
         told.outcome = type(outcome).__name__ if isinstance(outcome, ServiceError) else "done"
         told.message_ids = _ids_of(outcome)
         _log.info("%s %s: %s", dialect.__name__.rpartition(".")[2], incoming.call.operation, told.outcome)
@@ -142,7 +141,7 @@ def _is_sent(outcome: Any) -> bool:
     return isinstance(outcome, list) and any(isinstance(item, SentMessage) for item in outcome)
 
 
-def _instead(fault: Fault, dialect: Any, incoming: Incoming) -> Response | None:
+def _instead(fault: Fault, dialect: Dialect, incoming: Incoming) -> Response | None:
     """What a fault answers in place of acting on the call; None for a fault that comes later."""
     match fault.kind:
         case "status":
@@ -150,8 +149,7 @@ def _instead(fault: Fault, dialect: Any, incoming: Incoming) -> Response | None:
         case "fail":
             kind = failure_kind(fault.argument) or ServerError
             failure = kind(fault.argument, text=fault.argument)
-            told: Response = dialect.encode_reply(incoming.call, failure, incoming.form)
-            return told
+            return dialect.encode_reply(incoming.call, failure, incoming.form)
         case "refuse":
             raise _lost(incoming.call, "closed")
         case "reset-before":

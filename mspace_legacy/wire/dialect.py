@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import html
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from mspace_legacy.errors import RequestError
 from mspace_legacy.models import CALLS, Call, SendText, TopUp
 from mspace_legacy.secrets import Secret
 from mspace_legacy.wire.documents import Form, answer
-from mspace_legacy.wire.http import Response
+from mspace_legacy.wire.http import Request, Response
 
-__all__ = ["Incoming", "call_of", "check_not_empty", "error_page", "malformed", "path_below", "sentence", "wire_text"]
+__all__ = [
+    "Dialect",
+    "Incoming",
+    "call_of",
+    "check_not_empty",
+    "error_page",
+    "malformed",
+    "path_below",
+    "sentence",
+    "wire_text",
+]
 
 
 class Incoming(NamedTuple):
@@ -20,6 +30,19 @@ class Incoming(NamedTuple):
     call: Call[Any]
     secret: Secret
     form: Form
+
+
+class Dialect(Protocol):
+    """What a server needs of the module of an API."""
+
+    __name__: str
+    PATH: str
+
+    def decode_request(self, request: Request) -> Incoming:
+        """What a request asks for; `RequestError` where it is not in the documented form."""
+
+    def encode_reply(self, call: Call[Any], outcome: Any, form: Form) -> Response:
+        """The reply that tells `outcome`, a model or a `ServiceError`."""
 
 
 def wire_text(value: Any) -> str:
