@@ -90,6 +90,16 @@ class _Record:
         return next((answer for known, answer in self.answers if known == step), None)
 
 
+class _Claim(NamedTuple):
+    """A step that is this thread's to take: its digest, what the network said, and the session as it is kept now."""
+
+    step: str
+    said: str
+    record: _Record
+    version: int
+    entries: list[str]
+
+
 class Steps:
     """Takes each step once, whichever thread or process it is delivered to, and however often.
 
@@ -127,6 +137,11 @@ class Steps:
         :param is_new: do not take it for a repeat within the window.
         :raises RequestError: it is no step of this session: another number's, after the end, or out of order.
         """
+        claim = self._claim(request, is_new=is_new)
+        return claim if isinstance(claim, Played) else self._played(request, claim, play)
+
+    def _claim(self, request: UssdRequest, *, is_new: bool) -> Played | _Claim:
+        """The step, which nobody else will take from now on; or the answer that it was given before."""
         said = self._said(request)
         step = _digest(request.session_id, said)
         owner = _digest(request.session_id, request.msisdn)
@@ -165,22 +180,26 @@ class Steps:
                 entries = [self._entered(record, request.session_id, said)]
             claimed = replace(record, claim=step, until=now + self._longest_step)
             if self._save(request, claimed, version, now):
-                break
+                return _Claim(step, said, record, version + 1, entries)
+
+    def _played(self, request: UssdRequest, claim: _Claim, play: Play) -> Played:
+        record = claim.record
         try:
-            played = play(request, record.count + 1, record.state, entries)
+            played = play(request, record.count + 1, record.state, claim.entries)
         except BaseException:
             # Nobody can know what the screen had done, and nobody is to wait for the rest of it.
             now = self._clock()
-            self._save(request, self._answered(record, step, Played(self._failed, None), now), version + 1, now)
+            failed = self._answered(record, claim.step, Played(self._failed, None), now)
+            self._save(request, failed, claim.version, now)
             raise
         now = self._clock()
         answered = replace(
-            self._answered(record, step, played, now),
-            length=len(said),
-            said=step,
+            self._answered(record, claim.step, played, now),
+            length=len(claim.said),
+            said=claim.step,
         )
         try:
-            if not self._save(request, answered, version + 1, now):
+            if not self._save(request, answered, claim.version, now):
                 _log.error("a step took longer than %g seconds: its session has ended", self._longest_step)
         except Exception as error:  # the screen has acted, so its answer is worth more than the store's trouble
             _log.error("an answer was not kept: %s", place_of(error))
