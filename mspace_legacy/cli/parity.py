@@ -11,10 +11,10 @@ import click
 from mspace_legacy.cli import DONE, FAILED
 from mspace_legacy.cli.output import json_option, show, show_json, show_table, timeout_option
 from mspace_legacy.cli.settings import secret
-from mspace_legacy.errors import InvalidInput
+from mspace_legacy.errors import AuthenticationError, InvalidInput
 from mspace_legacy.migration.accounts import AccountStore, StoredAccount, Verifier
 from mspace_legacy.migration.adapter import Adapter
-from mspace_legacy.migration.shadow import Comparison, Comparisons, ask
+from mspace_legacy.migration.shadow import Answer, Comparison, Comparisons, ask
 from mspace_legacy.models import Balance, Call, Login, ResellerClients, SubUsers
 from mspace_legacy.secrets import Secret
 from mspace_legacy.transport import Transport, checked_transport
@@ -73,7 +73,7 @@ def parity(
         )
     else:
         _show(comparisons)
-    return DONE if all(each.equal for each in comparisons) and _is_let_in(comparisons[0]) else FAILED
+    return DONE if all(each.equal for each in comparisons) and _lets_in(comparisons[0].legacy) else FAILED
 
 
 def _compared(
@@ -109,13 +109,22 @@ def _show(comparisons: list[Comparison]) -> None:
         ],
         styles=["" if each.equal else "red" for each in comparisons],
     )
+    login = comparisons[0]
     if different := sum(not each.equal for each in comparisons):
         show(f"{different} of {len(comparisons)} reads differ")
-    elif _is_let_in(comparisons[0]):
+        if _refuses(login.legacy) and _lets_in(login.v2):
+            show("the legacy API refuses the user name with its password, and v2 lets it in with its API key")
+        if _lets_in(login.legacy) and _refuses(login.v2):
+            show("v2 refuses the user name with its API key, and the legacy API lets it in with its password")
+    elif _lets_in(login.legacy):
         show("the two APIs agree on every read")
     else:
         show("both refuse the user name with its password and its API key: there was nothing to compare")
 
 
-def _is_let_in(login: Comparison) -> bool:
-    return login.legacy.fields.get("login") == str(True)
+def _lets_in(login: Answer) -> bool:
+    return login.fields.get("login") == str(True)
+
+
+def _refuses(login: Answer) -> bool:
+    return login.fields.get("failure") == AuthenticationError.__name__

@@ -169,6 +169,20 @@ def test_a_wrong_secret_is_a_difference_and_is_not_shown(
         assert {"field": "failure", "legacy": None, "v2": None, api: "AuthenticationError"} in read["differences"]
 
 
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ({"MSPACE_PASSWORD": "canary-8f31"}, "the legacy API refuses the user name with its password"),
+        ({"MSPACE_API_KEY": "canary-8f31"}, "v2 refuses the user name with its API key"),
+    ],
+)
+def test_whose_secret_is_wrong_is_told(secret: dict[str, str], told: str, emulator_url: str, parity: Any) -> None:
+    code, out, _ = parity(account(emulator_url, emulator_url, **secret))
+    assert code == 1
+    assert told in out
+    assert out.count("refuses") == 1
+
+
 ECHOES = [
     b'[{"smsBalance": "20", "subUserName": "%s"}]', b'{"error": "no such account: %s"}',
     b"<a><user><subUserName>%s</subUserName><smsBalance>2</smsBalance></user></a>",
