@@ -12,9 +12,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 __all__ = [
     "Call",
@@ -24,12 +24,15 @@ __all__ = [
     "Section",
     "Timings",
     "Turn",
+    "in_rounds",
     "ratio",
     "scaled",
     "time_calls",
     "time_imports",
     "time_turns",
 ]
+
+T = TypeVar("T")
 
 Call = Callable[[], object]
 Contender = Callable[[str], AbstractContextManager[Call]]
@@ -84,6 +87,16 @@ def scaled(count: int, scale: float) -> int:
     return max(1, round(count * scale))
 
 
+def in_rounds(contenders: Mapping[str, T], rounds: int) -> Iterator[tuple[str, T]]:
+    """Every contender in each round, which begins with another one each time: whoever comes behind one that leaves
+    the processors awake, or their caches cold, is the faster or the slower for it.
+    """
+    turns = list(contenders.items())
+    for number in range(rounds):
+        first = number % len(turns)
+        yield from (*turns[first:], *turns[:first])
+
+
 def time_calls(contenders: Mapping[str, Contender], url: str, *, rounds: int, calls: int) -> Timings:
     """The mean of `calls` calls in a row, for each contender in each round."""
     with contextlib.ExitStack() as stack:
@@ -101,13 +114,12 @@ def time_turns(turns: Mapping[str, Turn], *, rounds: int, clock: Callable[[], fl
     # nobody's garbage is collected in another's turn.
     gc.freeze()
     try:
-        for _ in range(rounds):
-            for name, (call, calls, units) in turns.items():
-                gc.collect()
-                began = clock()
-                for _ in range(calls):
-                    call()
-                timings[name].append((clock() - began) / calls / units)
+        for name, (call, calls, units) in in_rounds(turns, rounds):
+            gc.collect()
+            began = clock()
+            for _ in range(calls):
+                call()
+            timings[name].append((clock() - began) / calls / units)
     finally:
         gc.unfreeze()
     return timings
@@ -121,9 +133,8 @@ def time_imports(contenders: Mapping[str, str], *, rounds: int) -> Timings:
         return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
     timings: Timings = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, statement in contenders.items():
-            timings[name].append(run(statement))
+    for name, statement in in_rounds(contenders, rounds):
+        timings[name].append(run(statement))
     return timings
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import smpplib.client  # type: ignore[import-untyped]  # it has no annotations
 
 from mspace_legacy.smpp import Transmitter
-from tests.benchmarks.measure import Goal, Section, Timings, scaled
+from tests.benchmarks.measure import Goal, Section, Timings, in_rounds, scaled
 
 __all__ = ["DELAY", "GOALS", "WINDOWS", "measure", "smpp"]
 
@@ -106,13 +106,11 @@ def _npm(port: int, window: int) -> Iterator[Run]:
 def _time(runs: Mapping[str, tuple[Run, int]], rounds: int) -> Timings:
     """Seconds for each message, of each contender in each round; the first round only warms up."""
     timings: Timings = {name: [] for name in runs}
-    for number in range(rounds + 1):
-        for name, (run, messages) in runs.items():
-            began = time.perf_counter()
-            run(messages)
-            if number:
-                timings[name].append((time.perf_counter() - began) / messages)
-    return timings
+    for name, (run, messages) in in_rounds(runs, rounds + 1):
+        began = time.perf_counter()
+        run(messages)
+        timings[name].append((time.perf_counter() - began) / messages)
+    return {name: taken[1:] for name, taken in timings.items()}
 
 
 def measure(*, rounds: int, messages: int) -> tuple[Timings, Timings]:
