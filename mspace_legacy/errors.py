@@ -109,11 +109,11 @@ class MSpaceError(Exception):
     """The root of the tree.
 
     `result` is set where a send in several parts failed on the way: what became of each recipient. `message` is set
-    where a message by SMPP failed: it has the ids of those segments that were taken.
+    where a message by SMPP failed, and on no other error: it has the ids of those segments that were taken.
     """
 
     result: SendResult | None = None
-    message: SubmittedMessage | None = None
+    message: SubmittedMessage
 
     _certain_kind: type[MSpaceError] | None = None
     """What this class would be, were it no OutcomeUnknown as well; see `outcome_unknown`."""

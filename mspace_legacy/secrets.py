@@ -195,9 +195,10 @@ def _any_spelling(value: str) -> re.Pattern[str]:
     But for the backslash, which is written as often throughout: were each by itself to be doubled or not, a search
     would try every mixture of them and of those before a quote.
     """
-    runs = _runs(value)
+    *runs, last = _runs(value)
     ways = (
-        "".join(_spelt_run(character, count, (times,)) for character, count in runs)
+        # Behind the last one there is nothing to try, and a text may have been cut off within it.
+        "".join([*(_spelt_run(character, count, (times,)) for character, count in runs), _spelt_run(*last)])
         for times in (_BACKSLASHES if "\\" in value else (1,))
     )
     return re.compile("|".join(ways), re.IGNORECASE)

@@ -229,6 +229,11 @@ def test_a_run_of_what_is_written_twice_is_searched_for_without_trying_every_mix
     assert redact(sign * 80 + "X", [secret]).strip(MASK) == ""
 
 
+def test_a_secret_that_was_cut_off_within_its_last_backslash_is_masked() -> None:
+    secret = "hunter\\2\\"
+    assert redact(json.dumps(secret)[1:-2], [Secret(secret)]) == MASK
+
+
 @pytest.mark.parametrize("sign", ['"', "'", "\n", "/"])
 def test_backslashes_before_what_is_escaped_are_searched_for_without_trying_every_mixture(sign: str) -> None:
     value = ("\\" + sign) * 40 + "tail"

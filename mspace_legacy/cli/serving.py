@@ -41,14 +41,21 @@ def stopped_by_signals(server: Stoppable, on_hangup: Callable[[], None] | None =
     def stop(number: int, frame: FrameType | None) -> None:
         server.stop()
 
+    reading = again = False
+
     def hangup(number: int, frame: FrameType | None) -> None:
         # One after the other: what an earlier one has read is not to be taken over after a later one's.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        nonlocal reading, again
+        again = True
+        if reading or not on_hangup:
+            return
+        reading = True
         try:
-            if on_hangup:
+            while again:
+                again = False
                 on_hangup()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+            reading = False
 
     before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
     if on_hangup and hasattr(signal, "SIGHUP"):

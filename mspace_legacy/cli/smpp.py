@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import io
 import json
 import logging
+import os
 import queue
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,13 +19,14 @@ from typing import Any
 import click
 
 from mspace_legacy import msisdn
-from mspace_legacy.cli import DONE
+from mspace_legacy.cli import DONE, FAILED
 from mspace_legacy.cli.output import (
     Interrupted,
     country_option,
     json_option,
     plain,
-    show,
+    print_no_more,
+    show_error,
     timeout_option,
     yes_option,
 )
@@ -189,8 +194,11 @@ def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
                 receiver.wait(0)
     finally:
         _log.setLevel(level)
-    if listening.unprinted:
-        raise listening.unprinted
+    if problem := listening.unprinted:
+        print_no_more()
+        if problem.errno != errno.EPIPE:
+            show_error("CantPrint", f"standard output takes no more: {problem.strerror}", FAILED, as_json=False)
+        return FAILED
     return DONE
 
 
@@ -221,10 +229,10 @@ class _Listening:
             _tell_no_failure()
             raise InterruptedError
         try:
-            if self._as_json:
-                click.echo(json.dumps(_document(came)))
-            else:
-                show(_line(came))
+            self._print(json.dumps(_document(came)) if self._as_json else plain(_line(came)))
+        except InterruptedError:
+            _tell_no_failure()
+            raise
         except OSError as error:
             self.unprinted = error
             self.stop()
@@ -234,6 +242,34 @@ class _Listening:
             self._left -= 1
             if not self._left:
                 self.stop()
+
+    def _print(self, line: str) -> None:
+        """Print a line, whole: without a buffer Python leaves out what is not taken at once. Where nobody reads, it
+        waits no longer than until it is told to stop.
+        """
+        try:
+            output = sys.stdout.fileno()
+        except io.UnsupportedOperation:  # what is printed is kept in memory
+            click.echo(line)
+            return
+        sys.stdout.flush()
+        left = f"{line}\n".encode(sys.stdout.encoding, sys.stdout.errors or "strict")
+        while left:
+            if _takes_more(output):
+                with suppress(BlockingIOError):
+                    left = left[os.write(output, left[:_AT_ONCE]) :]
+            elif self.is_stopped:
+                raise InterruptedError
+
+
+_AT_ONCE = 512
+"""Octets that a pipe which takes any takes without waiting: POSIX, PIPE_BUF."""
+
+
+def _takes_more(output: int) -> bool:
+    """Whether it takes some without waiting, after half a second at most."""
+    # Windows can't tell of files and pipes.
+    return os.name != "posix" or bool(select.select([], [output], [], 0.5)[1])
 
 
 def _tell_no_failure() -> None:

@@ -275,7 +275,7 @@ def _sent(number: str, future: Future[SubmittedMessage], error: BaseException | 
         return SentMessage(message_ids[0] or "", Outcome.ACCEPTED, number, status="ESME_ROK")
     if isinstance(error, OutcomeUnknown):
         # Of a long message, some segments may have been taken.
-        taken = error.message.message_ids if error.message else ()
+        taken = error.message.message_ids if hasattr(error, "message") else ()
         return SentMessage(next(filter(None, taken), ""), Outcome.UNKNOWN, number)
     if isinstance(error, ServiceError):
         return SentMessage("", Outcome.REJECTED, number, status=error.text)

@@ -7,6 +7,7 @@ when there is a connection again.
 from __future__ import annotations
 
 import contextlib
+import copy
 import heapq
 import itertools
 import logging
@@ -157,11 +158,12 @@ class Sending:
         if self._error is None:
             self.future.set_result(message)
             return
-        taken = len(self._ids) - self._ids.count(None)
-        if taken:
-            self._error = partly_sent(self._error, f"{taken} of {len(self._ids)} segments were taken")
-        self._error.message = message
-        self.future.set_exception(self._error)
+        # Of its own, as others may be given up for the same reason.
+        error = copy.copy(self._error)
+        if taken := len(self._ids) - self._ids.count(None):
+            error = partly_sent(error, f"{taken} of {len(self._ids)} segments were taken")
+        error.message = message
+        self.future.set_exception(error)
 
 
 def _gravity(error: MSpaceError) -> int:

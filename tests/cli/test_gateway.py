@@ -21,6 +21,7 @@ import urllib3
 
 from mspace_legacy import MSpaceClient
 from mspace_legacy.cli import main
+from mspace_legacy.cli.serving import stopped_by_signals
 from mspace_legacy.emulator import Emulator
 from mspace_legacy.migration import Verifier
 from mspace_legacy.secrets import Secret
@@ -497,6 +498,24 @@ def test_no_signal_is_lost_between_a_look_whether_one_came_and_the_wait(
         handled = int(status.partition("SigCgt:")[2].split()[0], 16)
         for number in (signal.SIGHUP, signal.SIGTERM):
             assert not handled & 1 << number - 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_a_hangup_within_a_hangup_comes_after_it() -> None:
+    """Else what the first one has read, which is older, would be taken over last."""
+    told: list[str] = []
+
+    def reread() -> None:
+        told.append("read")
+        if len(told) == 1:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.01)
+        told.append("taken over")
+
+    with Server(Emulator()) as server, stopped_by_signals(server, on_hangup=reread):
+        os.kill(os.getpid(), signal.SIGHUP)
+        eventually(lambda: len(told) == 4)
+    assert told == ["read", "taken over"] * 2
 
 
 @needs_proc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import struct
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -365,6 +366,37 @@ def test_a_full_disk_is_told_as_such_and_nothing_is_acknowledged(smsc: Smsc, led
         1,
         "mspace-legacy: standard output takes no more: No space left on device",
     )
+    assert len(ledger.receipts("demo", 10)) == 1
+
+
+# Whether a pipe takes more can't be told on Windows.
+@pytest.mark.skipif(os.name != "posix", reason="needs select for pipes")
+@pytest.mark.parametrize("blocking", [False, True])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_nobody_has_read_is_not_acknowledged_and_keeps_it_from_nothing(
+    smsc: Smsc, ledger: Ledger, unbuffered: str, blocking: bool
+) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 512)
+    os.set_blocking(writer, blocking)
+    submit(smsc)
+    with subprocess.Popen(
+        [*COMMAND, *smpp("listen", smsc)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env={**environment(), "PYTHONUNBUFFERED": unbuffered},
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Bound to ")
+        time.sleep(0.5)
+        process.terminate()
+        assert (process.wait(20), process.stderr.read()) == (0, "")
+    os.close(reader)
+    os.close(writer)
     assert len(ledger.receipts("demo", 10)) == 1
 
 

@@ -27,7 +27,7 @@ def main() -> None:
         child = os.fork()
         if not child:
             tempfile.tempdir = files
-            output = os.open(printed, os.O_WRONLY | os.O_CREAT)
+            output = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(output, sys.stdout.fileno())
             os.dup2(output, sys.stderr.fileno())
             atheris.Setup([name, *arguments], TARGETS[name].check)
