@@ -20,7 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 
 import tenacity
@@ -116,14 +116,16 @@ class Sending:
         self._deliveries = deliveries
         self._error: MSpaceError | None = None
         self._ids: list[str | None] = [None] * len(octets)
-        self._left = len(octets)
+        self._open = set(range(len(octets)))
+        """Places of the parts of which it is not known what became of them."""
         self._began: bool | None = None
         """Whether it was begun before anybody cancelled it, once that is decided."""
+        self._is_told = False
 
     @property
     def is_settled(self) -> bool:
         """Whether it is known of each part what became of it."""
-        return not self._left
+        return not self._open
 
     def parts(self) -> list[_Part]:
         """What is to be sent. It is not kept here, as a ring of references would be left to the collector."""
@@ -140,21 +142,39 @@ class Sending:
         return self._began
 
     def settle(self, part: _Part, message_id: str | None, error: MSpaceError | None) -> bool:
-        """Note what became of a part. Whether it was the last one: then `finish` is to be called, without a lock."""
-        self._ids[part.place] = message_id
+        """Note what became of a part, once. Whether all is known: then `finish` is to be called, without a lock."""
+        if part.place in self._open:
+            self._ids[part.place] = message_id
+            self._note(error)
+            self._open.discard(part.place)
+        return self.is_settled
+
+    def give_up(self, error: MSpaceError) -> None:
+        """Note the same of all parts of which nothing is known yet."""
+        if self._open:
+            self._note(error)
+            self._open.clear()
+
+    def _note(self, error: MSpaceError | None) -> None:
         if error is not None and (self._error is None or _gravity(error) > _gravity(self._error)):
             self._error = error
-        self._left -= 1
-        return self._left == 0
 
     def finish(self) -> None:
-        """Tell the deliveries and the future."""
+        """Tell the deliveries and the future, once."""
+        if self._is_told:
+            return
         sent = self._message
         message = SubmittedMessage(sent.sender_id, sent.recipient, sent.message, tuple(self._ids))
         if self._deliveries:
             self._deliveries.add(message)
         if not self._is_begun():
             return
+        # An interruption may have come just as it was told.
+        with contextlib.suppress(InvalidStateError):
+            self._tell(message)
+        self._is_told = True
+
+    def _tell(self, message: SubmittedMessage) -> None:
         if self._error is None:
             self.future.set_result(message)
             return
@@ -376,6 +396,8 @@ class Link:
         self._settled: deque[Sending] = deque()
         self._settled_attended: deque[Sending] = deque()
         """Messages of which all is settled and whose futures are to be told, those of `attend` by any thread."""
+        self._unfinished: dict[Sending, None] = {}
+        """All that were offered and not told: an interruption may lose one that is on its way between the others."""
         self._pace = Pace()
         self._newest_taken = -1
         self._throttled_since: float | None = None
@@ -414,6 +436,7 @@ class Link:
             if self._closing:
                 raise ClosedError("the transmitter was closed before")
             now = time.monotonic()
+            self._unfinished[sending] = None
             for part in sending.parts():
                 part.number = part.order = next(self._order)
                 part.queued = now
@@ -555,8 +578,9 @@ class Link:
         session = connection.session
         now = time.monotonic()
         while self._may_submit(connection) and now >= self._pace.next_time:
-            _, part = heapq.heappop(self._pending)
+            _, part = self._pending[0]
             self._under_way[part] = None
+            heapq.heappop(self._pending)
             if part.sending.is_wanted():
                 session.submit(part.octets, part, now)
                 part.submitted = now
@@ -583,10 +607,14 @@ class Link:
         return min(following, self._pace.next_time) if self._may_submit(connection) else following
 
     def _settle(self, part: _Part, message_id: str | None = None, error: MSpaceError | None = None) -> None:
+        is_settled = part.sending.settle(part, message_id, error)
         self._under_way.pop(part, None)
-        if part.sending.settle(part, message_id, error):
-            (self._settled_attended if part.sending.is_attended else self._settled).append(part.sending)
+        if is_settled:
+            self._is_to_be_finished(part.sending)
         self._changed.notify_all()
+
+    def _is_to_be_finished(self, sending: Sending) -> None:
+        (self._settled_attended if sending.is_attended else self._settled).append(sending)
 
     def _slow_down(self, part: _Part, response: ServiceError, now: float) -> None:
         """Offer a part again after a pause, unless that has gone on for too long."""
@@ -624,20 +652,22 @@ class Link:
 
     def _again(self, part: _Part) -> None:
         """Have a part wait of which the service certainly has nothing."""
-        self._under_way.pop(part, None)
         part.begun = False
         self._wait_again(part)
+        self._under_way.pop(part, None)
 
     def _wait_again(self, part: _Part) -> None:
         heapq.heappush(self._pending, (part.order, part))
 
     def _settle_pending(self, reason: object) -> None:
         """Nothing that waits will be sent."""
-        pending, self._pending = self._pending, []
-        for _, part in pending:
+        were_any = bool(self._pending)
+        while self._pending:
+            _, part = self._pending[0]
             not_sent = NotSent(f"submit_sm: not sent: {reason}", fault="not-connected")
             self._settle(part, error=part.throttled or not_sent)
-        if pending and self._connection is not None:
+            heapq.heappop(self._pending)
+        if were_any and self._connection is not None:
             # Who drives is to tell the futures.
             self._connection.wake()
 
@@ -704,11 +734,13 @@ class Link:
                 return
             try:
                 sending.finish()
+                self._unfinished.pop(sending, None)
             except BaseException as error:
                 # A future's callback can raise what is no Exception; that must not end the thread.
                 if isinstance(error, KeyboardInterrupt) and threading.current_thread() is not self._thread:
                     raise
                 _log.error("a future's callback failed: %s", type(error).__name__)
+                self._unfinished.pop(sending, None)
 
     def _finish_all(self) -> None:
         self._finish(self._settled_attended)
@@ -772,17 +804,30 @@ class Link:
                 return
             self._last_number = connection.session.number
             connection.close()
+            queued = {part for _, part in self._pending}
             for part in list(self._under_way):
                 if part.begun:
                     self._settle(part, error=_unknown(connection.over, "closed"))
+                elif part in queued:
+                    # An interruption came as it was taken from there.
+                    self._under_way.pop(part)
                 else:
                     self._again(part)
+            self._find_what_was_lost(connection)
             if not self._closing:
                 _log.warning("%s: connection lost: %s", self, connection.over)
             now = time.monotonic()
             if now - connection.since > min(_LONGEST_RETRY, self._reconnect_for):
                 self._note_use(now)
         self._finish_all()
+
+    def _find_what_was_lost(self, connection: _Connection) -> None:
+        """Where an interruption ended a connection: of what it was just dealing with, nobody knows anything."""
+        known = {part.sending for _, part in self._pending}.union(self._settled, self._settled_attended)
+        for sending in list(self._unfinished):
+            if sending not in known:
+                sending.give_up(_unknown(connection.over, "closed"))
+                self._is_to_be_finished(sending)
 
     def _pause_before_the_next(self) -> None:
         """A service that hangs up as soon as it is bound to is not to be called again and again, nor for ever."""

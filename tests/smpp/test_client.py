@@ -19,7 +19,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 import pytest
@@ -47,6 +47,7 @@ from mspace_legacy.smpp import (
     SubmittedMessage,
     Transmitter,
 )
+from mspace_legacy.smpp.link import Sending
 from mspace_legacy.smpp.pdu import (
     BindReceiver,
     BindReceiverResp,
@@ -1082,6 +1083,37 @@ def test_an_interruption_just_after_a_system_call_sends_nothing_twice(called: st
         # What was on the connection that broke off may be read after the last, or not yet.
         texts = smsc.texts
         assert sorted(texts) == sorted(["last", *(f"m{number}" for number in range(len(texts) - 1))])
+
+
+@pytest.mark.parametrize("just_as", [Sending.settle, Sending.finish])
+def test_an_interruption_as_another_s_message_is_dealt_with_leaves_nobody_waiting(just_as: FunctionType) -> None:
+    """Who waits for an answer deals with those to the other threads, too."""
+
+    stop = threading.Event()
+
+    def interrupt(frame: FrameType, event: str, argument: object) -> None:
+        is_it = event == "call" and frame.f_code is just_as.__code__
+        if is_it and frame.f_locals["self"]._message.message == "another's":
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    def send_others() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(OutcomeUnknown):
+                sender.send("MSPACE", NUMBER, "another's")
+
+    with Smsc() as smsc, transmitter(smsc, window=10, timeout=2) as sender:
+        another = threading.Thread(target=send_others, daemon=True)
+        another.start()
+        sys.setprofile(interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                send_for_ever(sender)
+        finally:
+            sys.setprofile(None)
+        stop.set()
+        another.join(10)
+        assert not another.is_alive()
 
 
 def test_an_interruption_as_a_message_is_begun_spares_the_others() -> None:
