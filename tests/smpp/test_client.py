@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import heapq
 import itertools
 import logging
 import os
@@ -1114,6 +1115,26 @@ def test_an_interruption_as_another_s_message_is_dealt_with_leaves_nobody_waitin
         stop.set()
         another.join(10)
         assert not another.is_alive()
+
+
+@pytest.mark.parametrize("event", ["c_call", "c_return"])
+def test_an_interruption_as_a_message_is_taken_from_those_that_wait_sends_it_once_at_most(event: str) -> None:
+    def interrupt(frame: FrameType, happening: str, function: object) -> None:
+        if happening == event and function is heapq.heappop:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    with Smsc() as smsc, transmitter(smsc) as sender:
+        sys.setprofile(interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                sender.submit("MSPACE", NUMBER, "interrupted")
+        finally:
+            sys.setprofile(None)
+        sender.send("MSPACE", NUMBER, "last")
+        sender.close()
+        assert smsc.texts.count("interrupted") <= 1
+        assert smsc.texts.count("last") == 1
 
 
 def test_an_interruption_as_a_message_is_begun_spares_the_others() -> None:
