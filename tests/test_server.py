@@ -648,7 +648,7 @@ def test_a_signal_may_stop_it_while_the_handler_of_another_does(transport: Scrip
         assert not stopping.is_alive()
 
 
-# Windows counts no descriptors.
+# The test takes all descriptors that the process may have, and Windows sets no such bound.
 @pytest.mark.skipif(os.name != "posix", reason="needs a bound on descriptors")
 def test_it_stops_where_there_is_no_descriptor_for_who_has_come() -> None:
     script = """

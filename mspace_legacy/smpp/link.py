@@ -610,10 +610,10 @@ class Link:
         is_settled = part.sending.settle(part, message_id, error)
         self._under_way.pop(part, None)
         if is_settled:
-            self._is_to_be_finished(part.sending)
+            self._have_finished(part.sending)
         self._changed.notify_all()
 
-    def _is_to_be_finished(self, sending: Sending) -> None:
+    def _have_finished(self, sending: Sending) -> None:
         (self._settled_attended if sending.is_attended else self._settled).append(sending)
 
     def _slow_down(self, part: _Part, response: ServiceError, now: float) -> None:
@@ -827,7 +827,7 @@ class Link:
         for sending in list(self._unfinished):
             if sending not in known:
                 sending.give_up(_unknown(connection.over, "closed"))
-                self._is_to_be_finished(sending)
+                self._have_finished(sending)
 
     def _pause_before_the_next(self) -> None:
         """A service that hangs up as soon as it is bound to is not to be called again and again, nor for ever."""

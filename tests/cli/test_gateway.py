@@ -500,6 +500,7 @@ def test_no_signal_is_lost_between_a_look_whether_one_came_and_the_wait(
             assert not handled & 1 << number - 1
 
 
+# Windows has no SIGHUP, and so none within another.
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
 def test_a_hangup_within_a_hangup_comes_after_it() -> None:
     """Else what the first one has read, which is older, would be taken over last."""

@@ -345,7 +345,7 @@ def test_ends_when_nobody_reads_it_and_acknowledges_nothing_more(
     assert len(ledger.receipts("demo", 10)) == 1
 
 
-# As above.
+# A full disk is a device on Linux, and nothing portable elsewhere.
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_full_disk_is_told_as_such_and_nothing_is_acknowledged(smsc: Smsc, ledger: Ledger, unbuffered: str) -> None:
@@ -369,7 +369,7 @@ def test_a_full_disk_is_told_as_such_and_nothing_is_acknowledged(smsc: Smsc, led
     assert len(ledger.receipts("demo", 10)) == 1
 
 
-# Whether a pipe takes more can't be told on Windows.
+# Windows can't tell whether a pipe takes more, and there `smpp listen` waits for its reader.
 @pytest.mark.skipif(os.name != "posix", reason="needs select for pipes")
 @pytest.mark.parametrize("blocking", [False, True])
 @pytest.mark.parametrize("unbuffered", ["", "1"])

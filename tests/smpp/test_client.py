@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import FrameType, FunctionType
 from typing import Any
@@ -1058,6 +1058,17 @@ def test_an_interruption_leaves_nobody_waiting() -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+@contextlib.contextmanager
+def interrupted_by(profile: Callable[[FrameType, str, Any], None]) -> Iterator[None]:
+    """A block that ends with a KeyboardInterrupt, which `profile` raises where it is to come."""
+    sys.setprofile(profile)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        sys.setprofile(None)
+
+
 def send_for_ever(sender: Transmitter) -> None:
     """Messages one after the other; the first ones may be written and answered by another thread."""
     for number in itertools.count():
@@ -1074,12 +1085,8 @@ def test_an_interruption_just_after_a_system_call_sends_nothing_twice(called: st
             raise KeyboardInterrupt
 
     with Smsc() as smsc, transmitter(smsc) as sender:
-        sys.setprofile(interrupt)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                send_for_ever(sender)
-        finally:
-            sys.setprofile(None)
+        with interrupted_by(interrupt):
+            send_for_ever(sender)
         sender.send("MSPACE", NUMBER, "last")
         # What was on the connection that broke off may be read after the last, or not yet.
         texts = smsc.texts
@@ -1089,7 +1096,6 @@ def test_an_interruption_just_after_a_system_call_sends_nothing_twice(called: st
 @pytest.mark.parametrize("just_as", [Sending.settle, Sending.finish])
 def test_an_interruption_as_another_s_message_is_dealt_with_leaves_nobody_waiting(just_as: FunctionType) -> None:
     """Who waits for an answer deals with those to the other threads, too."""
-
     stop = threading.Event()
 
     def interrupt(frame: FrameType, event: str, argument: object) -> None:
@@ -1106,12 +1112,8 @@ def test_an_interruption_as_another_s_message_is_dealt_with_leaves_nobody_waitin
     with Smsc() as smsc, transmitter(smsc, window=10, timeout=2) as sender:
         another = threading.Thread(target=send_others, daemon=True)
         another.start()
-        sys.setprofile(interrupt)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                send_for_ever(sender)
-        finally:
-            sys.setprofile(None)
+        with interrupted_by(interrupt):
+            send_for_ever(sender)
         stop.set()
         another.join(10)
         assert not another.is_alive()
@@ -1125,12 +1127,8 @@ def test_an_interruption_as_a_message_is_taken_from_those_that_wait_sends_it_onc
             raise KeyboardInterrupt
 
     with Smsc() as smsc, transmitter(smsc) as sender:
-        sys.setprofile(interrupt)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                sender.submit("MSPACE", NUMBER, "interrupted")
-        finally:
-            sys.setprofile(None)
+        with interrupted_by(interrupt):
+            sender.submit("MSPACE", NUMBER, "interrupted")
         sender.send("MSPACE", NUMBER, "last")
         sender.close()
         assert smsc.texts.count("interrupted") <= 1
@@ -1151,12 +1149,8 @@ def test_an_interruption_as_a_message_is_begun_spares_the_others() -> None:
 
     with Smsc() as smsc, transmitter(smsc) as sender:
         smsc.script = bind_later
-        sys.setprofile(interrupt)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                sender.submit("MSPACE", NUMBER, "interrupted")
-        finally:
-            sys.setprofile(None)
+        with interrupted_by(interrupt):
+            sender.submit("MSPACE", NUMBER, "interrupted")
         others = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(3)]
         bound.set()
         assert [submitted(future).message for future in others] == ["m0", "m1", "m2"]
