@@ -1119,6 +1119,31 @@ def test_an_interruption_as_another_s_message_is_dealt_with_leaves_nobody_waitin
         assert not another.is_alive()
 
 
+def test_an_interruption_once_it_is_known_that_a_message_was_taken_leaves_it_known() -> None:
+    told: list[SubmittedMessage] = []
+    stop = threading.Event()
+
+    def interrupt(frame: FrameType, event: str, argument: object) -> None:
+        is_it = event == "return" and frame.f_code is Sending.settle.__code__
+        if is_it and frame.f_locals["self"]._message.message == "another's":
+            sys.setprofile(None)
+            stop.set()
+            raise KeyboardInterrupt
+
+    def send_others() -> None:
+        while not stop.is_set():
+            told.append(sender.send("MSPACE", NUMBER, "another's"))
+
+    with Smsc() as smsc, transmitter(smsc, window=10, timeout=2) as sender:
+        another = threading.Thread(target=send_others, daemon=True)
+        another.start()
+        with interrupted_by(interrupt):
+            send_for_ever(sender)
+        another.join(10)
+        assert smsc.texts.count("another's") == len(told)
+    assert all(message.message_ids[0] for message in told)
+
+
 @pytest.mark.parametrize("event", ["c_call", "c_return"])
 def test_an_interruption_as_a_message_is_taken_from_those_that_wait_sends_it_once_at_most(event: str) -> None:
     def interrupt(frame: FrameType, happening: str, function: object) -> None:
