@@ -1,19 +1,23 @@
-"""tomlfile: a document is read whole, or refused by the name of its file and without a word of what stands there."""
+"""tomlfile: a document is read whole, or refused by the name of its file and without a word of what stands there; and
+so is each of its tables, by its place and its key."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mspace_legacy.errors import InvalidInput
-from mspace_legacy.tomlfile import load_toml
+from mspace_legacy.secrets import Secret
+from mspace_legacy.tomlfile import load_toml, read_table, read_tables
 from tests.canary import in_our_frames
 
 CANARY = "canary-71f3"
@@ -118,3 +122,91 @@ def test_any_bytes_are_a_document_or_refused(content: bytes) -> None:
 )
 def test_what_would_take_an_hour_is_not_begun(content: str, told: str, tmp_path: Path) -> None:
     assert told in refused(written(tmp_path, content.encode()))
+
+
+KINDS: dict[str, Any] = {
+    "flag": bool, "count": int, "seconds": float, "name": str, "parent": str | None, "password": Secret,
+    "other_password": Secret | None, "names": tuple[str, ...],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written_as", "value"),
+    [
+        ("flag = true", True),
+        ("count = -5", -5),
+        ("seconds = 0.5", 0.5),
+        ("seconds = 5", 5.0),
+        (f"seconds = {'9' * 400}", math.inf),
+        ('name = ""', ""),
+        ('parent = "x"', "x"),
+        ('password = "x"', Secret("x")),
+        ('other_password = "x"', Secret("x")),
+        ("names = []", ()),
+        ('names = ["a", "b"]', ("a", "b")),
+    ],
+)
+def test_a_value_is_of_the_type_that_its_key_has(tmp_path: Path, written_as: str, value: object) -> None:
+    (read,) = read_table("f", load_toml(written(tmp_path, written_as.encode())), KINDS).values()
+    assert (type(read), read) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "told"),
+    [
+        ("flag = 1", "flag is not a boolean"),
+        ("count = true", "count is not an integer"),
+        ("count = 5.0", "count is not an integer"),
+        ("seconds = true", "seconds is not a number"),
+        (f"seconds = '{CANARY}'", "seconds is not a number"),
+        ("name = 5", "name is not a string"),
+        ("parent = 2026-11-30", "parent is not a string"),
+        (f"password = ['{CANARY}']", "password is not a string"),
+        (f"other_password = {{ a = '{CANARY}' }}", "other_password is not a string"),
+        (f"names = '{CANARY}'", "names is not an array of strings"),
+        (f"names = ['{CANARY}', 5]", "names is not an array of strings"),
+        (f"nam = '{CANARY}'", "there is no key 'nam': there are flag, count, seconds, name, parent, password"),
+    ],
+)
+def test_a_value_of_another_type_is_told_in_the_words_of_toml(tmp_path: Path, written_as: str, told: str) -> None:
+    table = load_toml(written(tmp_path, written_as.encode()))
+    with pytest.raises(InvalidInput) as raised:
+        read_table("f: account 2", table, KINDS)
+    assert str(raised.value).startswith(f"f: account 2: {told}")
+    assert CANARY not in str(raised.value)
+    assert raised.value.__context__ is None
+
+
+def test_a_function_makes_a_value_or_says_why_not() -> None:
+    def doubled(value: Any) -> int:
+        if value == 0:
+            raise InvalidInput("n: nothing to double")
+        return int(value) * 2
+
+    assert read_table("f", {"n": 4}, {"n": doubled}) == {"n": 8}
+    with pytest.raises(InvalidInput, match=r"^f: n: nothing to double$") as raised:
+        read_table("f", {"n": 0}, {"n": doubled})
+    assert raised.value.__context__ is None
+
+
+def test_what_is_required_is_there_and_not_empty() -> None:
+    required = ("name", "password")
+    assert read_table("f", {"name": "x", "password": "y"}, KINDS, required=required)["name"] == "x"
+    for table, told in (
+        ({"password": "y"}, "name is missing"),
+        ({"name": "x"}, "password is missing"),
+        ({"name": "x", "password": ""}, "password is empty"),
+    ):
+        with pytest.raises(InvalidInput, match=f"^f: {told}$"):
+            read_table("f", table, KINDS, required=required)
+
+
+def test_tables_of_a_name_are_told_apart_by_their_place(tmp_path: Path) -> None:
+    tables = [{"name": "a"}, {"name": "b"}]
+    read = list(read_tables(tmp_path / "f.toml", "account", tables, KINDS, required=("name",)))
+    assert read == [
+        (f"{tmp_path / 'f.toml'}: account 1", {"name": "a"}),
+        (f"{tmp_path / 'f.toml'}: account 2", {"name": "b"}),
+    ]
+    with pytest.raises(InvalidInput, match=r"f\.toml: account 2 is not a table: write \[\[account\]\]"):
+        list(read_tables(tmp_path / "f.toml", "account", [{}, 5], KINDS, required=()))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
-from mspace_legacy.tomlfile import load_toml
+from mspace_legacy.tomlfile import load_toml, read_tables
 
 __all__ = ["DEMO_ACCOUNTS", "Account", "load_accounts"]
 
@@ -119,24 +119,17 @@ def _checked(path: str | os.PathLike[str], document: dict[str, Any]) -> tuple[Ac
             f"{os.fspath(path)}: it holds a table [[account]] for each account, [[ussd]] for each code of USSD, and "
             "nothing else"
         )
-    accounts = tuple(_account(f"{os.fspath(path)}: account {place}", table) for place, table in enumerate(tables, 1))
+    accounts = tuple(
+        _account(place, values)
+        for place, values in read_tables(
+            path, "account", tables, get_type_hints(Account), required=("username", "password", "api_key")
+        )
+    )
     check_family(os.fspath(path), accounts)
     return accounts
 
 
-def _account(place: str, table: Any) -> Account:
-    if not isinstance(table, dict):
-        raise InvalidInput(f"{place} is not a table: write [[account]] and its keys below it")
-    kinds = get_type_hints(Account)
-    known = ", ".join(field.name for field in fields(Account))
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in kinds:
-            raise InvalidInput(f"{place}: there is no key {key!r}: there are {known}")
-        values[key] = _value(f"{place}: {key}", kinds[key], value)
-    for key in ("username", "password", "api_key"):
-        if not values.get(key):
-            raise InvalidInput(f"{place}: {key} is missing")
+def _account(place: str, values: dict[str, Any]) -> Account:
     if values.get("balance", 0) < 0:
         raise InvalidInput(f"{place}: balance is negative")
     if values.get("balance", 0) > MOST_CREDITS:
@@ -147,17 +140,6 @@ def _account(place: str, table: Any) -> Account:
     except InvalidInput as error:
         problem = f"{place}: {error}"
     raise InvalidInput(problem)
-
-
-def _value(place: str, kind: Any, value: Any) -> Any:
-    if kind == tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise InvalidInput(f"{place} is not a list of texts")
-        return tuple(value)
-    expected = kind if kind in (int, bool) else str
-    if type(value) is not expected:
-        raise InvalidInput(f"{place} is a {type(value).__name__}, not a {expected.__name__}")
-    return Secret(value) if kind in (Secret, Secret | None) else value
 
 
 def check_family(place: str, accounts: Iterable[Account]) -> None:

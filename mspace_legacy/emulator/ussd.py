@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import MASK
-from mspace_legacy.tomlfile import load_toml
+from mspace_legacy.tomlfile import load_toml, read_tables
 from mspace_legacy.ussd.messages import Entries
 
 __all__ = ["UssdCode", "UssdCodes", "load_ussd_codes"]
@@ -124,25 +124,18 @@ def load_ussd_codes(path: str | os.PathLike[str]) -> tuple[UssdCode, ...]:
     tables = load_toml(path).get("ussd", [])
     if not isinstance(tables, list):
         raise InvalidInput(f"{os.fspath(path)}: codes are tables [[ussd]]")
-    codes = tuple(_code(f"{os.fspath(path)}: ussd {place}", table) for place, table in enumerate(tables, 1))
+    kinds = {"code": str, "callback": str, "entry": str}
+    codes = tuple(
+        _code(place, values)
+        for place, values in read_tables(path, "ussd", tables, kinds, required=("code", "callback"))
+    )
     UssdCodes(codes)
     return codes
 
 
-def _code(place: str, table: Any) -> UssdCode:
-    known = ("code", "callback", "entry")
-    if not isinstance(table, dict):
-        raise InvalidInput(f"{place} is not a table: write [[ussd]] and its keys below it")
-    for key, value in table.items():
-        if key not in known:
-            raise InvalidInput(f"{place}: there is no key {key!r}: there are {', '.join(known)}")
-        if not isinstance(value, str):
-            raise InvalidInput(f"{place}: {key} is a {type(value).__name__}, not a text")
-    for key in known[:2]:
-        if key not in table:
-            raise InvalidInput(f"{place}: {key} is missing")
+def _code(place: str, values: dict[str, Any]) -> UssdCode:
     try:
-        return UssdCode(**table)
+        return UssdCode(**values)
     except InvalidInput as error:
         problem = f"{place}: {error}"
     raise InvalidInput(problem)

@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mspace_legacy.errors import InvalidInput, WrongType
 from mspace_legacy.secrets import Secret
-from mspace_legacy.tomlfile import load_toml
+from mspace_legacy.tomlfile import load_toml, read_tables
 from mspace_legacy.wire.v2 import checked_key
 
 __all__ = ["AccountStore", "StoredAccount", "Verifier"]
@@ -257,7 +256,7 @@ class AccountStore:
 
 
 _KEY_SOURCES = ("api_key", "api_key_env", "api_key_file")
-_FIELDS = ("username", "password_verifier", *_KEY_SOURCES)
+_REQUIRED = ("username", "password_verifier")
 
 
 def _accounts(path: str | os.PathLike[str]) -> Iterator[StoredAccount]:
@@ -265,37 +264,27 @@ def _accounts(path: str | os.PathLike[str]) -> Iterator[StoredAccount]:
     tables = document.get("account")
     if set(document) != {"account"} or not isinstance(tables, list) or not tables:
         raise InvalidInput(f"{os.fspath(path)}: it holds a table [[account]] for each account, and nothing else")
-    places: dict[str, int] = {}
-    for place, table in enumerate(tables, 1):
-        account = _account(f"{os.fspath(path)}: account {place}", table, Path(path).parent)
-        first = places.setdefault(account.username, place)
-        if first != place:
-            raise InvalidInput(f"{os.fspath(path)}: account {place}: username is that of account {first}")
+    kinds = dict.fromkeys((*_REQUIRED, *_KEY_SOURCES), str)
+    first: dict[str, int] = {}
+    for number, (place, values) in enumerate(read_tables(path, "account", tables, kinds, required=_REQUIRED), 1):
+        account = _account(place, values, Path(path).parent)
+        if first.setdefault(account.username, number) != number:
+            raise InvalidInput(f"{place}: username is that of account {first[account.username]}")
         yield account
 
 
-def _account(place: str, table: Any, folder: Path) -> StoredAccount:
-    if not isinstance(table, dict):
-        raise InvalidInput(f"{place} is not a table: write [[account]] and its keys below it")
-    for name, value in table.items():
-        if name not in _FIELDS:
-            raise InvalidInput(f"{place}: there is no key {name!r}: there are {', '.join(_FIELDS)}")
-        if not isinstance(value, str) or not value:
-            raise InvalidInput(f"{place}: {name} is {'empty' if value == '' else 'not a text'}")
-    for name in ("username", "password_verifier"):
-        if name not in table:
-            raise InvalidInput(f"{place}: {name} is missing")
-    sources = [name for name in _KEY_SOURCES if name in table]
+def _account(place: str, values: dict[str, str], folder: Path) -> StoredAccount:
+    sources = [name for name in _KEY_SOURCES if name in values]
     if len(sources) != 1:
         raise InvalidInput(f"{place}: give one of {', '.join(_KEY_SOURCES)}")
     (source,) = sources
     try:
-        verifier = Verifier.parse(table["password_verifier"])
-        key = checked_key(_api_key(source, table[source], folder))
+        verifier = Verifier.parse(values["password_verifier"])
+        key = checked_key(_api_key(source, values[source], folder))
     except InvalidInput as error:
         problem = str(error)
     else:
-        return StoredAccount(table["username"], verifier, key)
+        return StoredAccount(values["username"], verifier, key)
     raise InvalidInput(f"{place}: {problem}")
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from mspace_legacy.checks import at_least_one, seconds
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.routes import Routes
-from mspace_legacy.tomlfile import load_toml
+from mspace_legacy.tomlfile import load_toml, read_table
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT
 from mspace_legacy.transport.retry import DEFAULT_TOTAL_TIME
 from mspace_legacy.wire import legacy, v2
@@ -86,19 +85,8 @@ def load_settings(path: str | os.PathLike[str], *, needs_routes: bool = False) -
     :raises InvalidInput: names the file and the key at fault.
     """
     place = os.fspath(path)
-    document = load_toml(path)
-    kinds = get_type_hints(Settings)
-    values: dict[str, Any] = {}
-    for key, value in document.items():
-        if key not in kinds:
-            raise InvalidInput(f"{place}: there is no key {key!r}: there are {', '.join(kinds)}")
-        try:
-            values[key] = _value(kinds[key], value)
-        except InvalidInput as error:
-            told = str(error).removeprefix(f"{key}: ")
-            raise InvalidInput(f"{place}: {key}: {told}") from None
-    if not values.get("accounts"):
-        raise InvalidInput(f"{place}: accounts is missing: the path of the account store's file")
+    kinds = {**get_type_hints(Settings), "routes": Routes.of}
+    values = read_table(place, load_toml(path), kinds, required=("accounts",))
     if needs_routes and "routes" not in values:
         raise InvalidInput(f'{place}: routes is missing: for the legacy API alone write routes = "*=legacy"')
     values["accounts"] = os.fspath(Path(path).parent / values["accounts"])
@@ -106,19 +94,3 @@ def load_settings(path: str | os.PathLike[str], *, needs_routes: bool = False) -
         return Settings(**values)
     except InvalidInput as error:
         raise InvalidInput(f"{place}: {error}") from None
-
-
-def _value(kind: Any, value: Any) -> Any:
-    if kind is Routes:
-        return Routes.of(value)
-    if kind == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    if kind is float and type(value) is int:
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf
-    if type(value) is not kind:
-        expected = "list of texts" if kind == tuple[str, ...] else kind.__name__
-        raise InvalidInput(f"it is a {type(value).__name__}, not a {expected}")
-    return value

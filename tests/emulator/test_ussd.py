@@ -99,7 +99,7 @@ def test_codes_stand_in_the_file_of_the_accounts(tmp_path: Path) -> None:
         ("ussd = [5]", "ussd 1 is not a table"),
         ('[[ussd]]\ncode = "*1#"', "ussd 1: callback is missing"),
         (f'[[ussd]]\ncallback = "{URL}"', "ussd 1: code is missing"),
-        (f'[[ussd]]\ncode = 384\ncallback = "{URL}"', "ussd 1: code is a int, not a text"),
+        (f'[[ussd]]\ncode = 384\ncallback = "{URL}"', "ussd 1: code is not a string"),
         (f'[[ussd]]\ncode = "*1#"\ncallback = "{URL}"\nurl = "x"', "there is no key 'url': there are code, callback"),
         (f'[[ussd]]\ncode = "1"\ncallback = "{URL}"', "ussd 1: code: '1' is not a USSD code"),
         (f'[[ussd]]\ncode = "*1#"\ncallback = "{URL}"\n' * 2, "twice"),
