@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mspace_legacy.secrets import MASK, RedactingFilter, Secret, redact, spellings
+from mspace_legacy.wire import legacy
 
 CANARY = "canary-71f3"
 
@@ -128,9 +129,7 @@ def test_what_stands_by_its_name_is_masked(place: str, value: str) -> None:
     assert redact(place.format(value)) == place.format(MASK)
 
 
-@pytest.mark.parametrize(
-    "key", ["senderid", "recipient", "message", "clientname", "subaccname", "noofsms", "username"]
-)
+@pytest.mark.parametrize("key", sorted({"username", *(key for keys in legacy.KEYS.values() for key, _ in keys)}))
 def test_a_value_that_was_not_encoded_is_masked_up_to_the_next_key(key: str) -> None:
     masked = redact(f"/username=u/password=canary/71f3;x=y/{key}=kept")
     assert masked == f"/username=u/password={MASK}/{key}=kept"

@@ -23,9 +23,11 @@ from mspace_legacy.wire.http import Request, Response, header
 
 __all__ = ["command_name", "masked_pdu", "masked_reply", "masked_request", "masked_target"]
 
-_SHOWN = frozenset("username senderid recipient message clientname subaccname noofsms messageid".split())
+_SHOWN = frozenset(
+    ("username", *(key.lower() for api in (legacy, v2) for keys in api.KEYS.values() for key, _ in keys))
+)
 """Keys of both APIs whose values are no secrets, in lower case."""
-_ROOTS = frozenset("sms dlr user subacctopups resellerclienttopups".split())
+_ROOTS = frozenset(root.lower() for root in v2.ROOTS.values())
 _WORDS = frozenset((*CALLS, *legacy.PATH.strip("/").split("/"), *v2.PATH.strip("/").split("/")))
 _SECRET_NAMES = frozenset(("password", "apikey"))
 _NAMES = _SHOWN | _ROOTS | _SECRET_NAMES

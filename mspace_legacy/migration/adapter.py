@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mspace_legacy.errors import (
@@ -103,6 +104,7 @@ class Adapter:
             outcome = messages_for(call.recipients, outcome, _key_of(call, outcome))
             if tell_nothing(outcome):
                 return failed(call, OutcomeUnknown("sendtext: the reply tells of other recipients"), form)
+            outcome = [message if message.response_time else _answered_now(message) for message in outcome]
         told = legacy.encode_reply(call, outcome, form)
         # Whoever reads it knows the password, and not the key.
         return answer(told.status, form, redact(told.text(), (key,), by_name=False))
@@ -135,6 +137,15 @@ def failed(call: Call[Any], error: MSpaceError, form: Form) -> Response:
         return replace(told, status=status)
     # The words of a service that broke would leave open whether it acted.
     return error_page(status, "The service behind this one refused the request")
+
+
+_EAST_AFRICA = timezone(timedelta(hours=3))
+"""The vendor's clock, by where it lives: which zone the times are in is not documented."""
+
+
+def _answered_now(message: SentMessage) -> SentMessage:
+    """`message` with a time, which each has on the legacy API."""
+    return replace(message, response_time=datetime.now(_EAST_AFRICA).replace(tzinfo=None))
 
 
 def _key_of(call: SendText, messages: list[SentMessage]) -> Callable[[str], str]:

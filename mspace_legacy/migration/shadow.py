@@ -34,7 +34,7 @@ from mspace_legacy.transport.base import Transport
 from mspace_legacy.wire import legacy
 from mspace_legacy.wire.dialect import malformed
 from mspace_legacy.wire.http import Request, Response
-from mspace_legacy.wire.replies import content_of, decode_reply, failure_kind
+from mspace_legacy.wire.replies import SAME_FIELDS, content_of, decode_reply, failure_kind
 
 __all__ = [
     "Answer",
@@ -57,7 +57,7 @@ Fields = dict[str, str]
 BOUND_TO_DIFFER = ("responsetime",)
 """Fields that two answers to the same call never agree on."""
 
-_SPELLINGS = {"subaccuser": "subusername", "clientusername": "clientname", "balance": "smsbalance"}
+_SPELLINGS = {other: first for first, *others in SAME_FIELDS for other in others}
 """v2's names of a field, in lower case, and the legacy API's."""
 
 _LONGEST_TEXT = 1_000

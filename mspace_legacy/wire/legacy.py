@@ -8,7 +8,7 @@ read.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from mspace_legacy.errors import AuthenticationError, MSpaceError, RequestError, ServiceError, Unsupported
@@ -21,11 +21,20 @@ from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import ACCEPTED_WORD, decode_reply, failure_text, outcome_of
 from mspace_legacy.wire.segments import decode_segments, encode_segments, read_segments
 
-__all__ = ["PATH", "base_url", "decode_reply", "decode_request", "encode_reply", "encode_request"]
+__all__ = [
+    "KEYS",
+    "OPERATIONS",
+    "PATH",
+    "base_url",
+    "decode_reply",
+    "decode_request",
+    "encode_reply",
+    "encode_request",
+]
 
 PATH = "/mspaceservice/wr/sms"
 
-_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "balance": (),
     "sendtext": (("senderid", "sender_id"), ("recipient", "recipients"), ("message", "message")),
     "subusers": (),
@@ -41,6 +50,9 @@ call that each one carries."""
 _OURS = ("deliveryreport",)
 """What the vendor's legacy API does not have: requests of this form are answered by this library's adapter alone."""
 
+OPERATIONS = tuple(operation for operation in KEYS if operation not in _OURS)
+"""What the vendor's legacy API has."""
+
 _FORMS: dict[str, Form] = {"balance": "text", "login": "text", "resellerclienttopup": "xml"}
 """The form in which the jar's documentation asks for each; elsewhere JSON. A server may offer no other."""
 
@@ -51,10 +63,6 @@ _AUTHENTICATION_FAILURE = {
     "subacctopup": "Athentication failure",
 }
 """As documented, spelling and all; elsewhere it is `Authentication failure`."""
-
-
-_EAST_AFRICA = timezone(timedelta(hours=3))
-"""The vendor's clock, by where it lives: which zone the times are in is not documented."""
 
 
 def base_url(main_url: str) -> str:
@@ -73,7 +81,7 @@ def encode_request(
     :raises Unsupported: this API does not have the operation.
     :raises InvalidInput: a text with half of a surrogate pair in it.
     """
-    keys = _KEYS[call.operation]
+    keys = KEYS[call.operation]
     if call.operation in _OURS and not ours:
         raise Unsupported(f"the legacy API has no {call.operation}: ask the v2 API")
     path = encode_segments(
@@ -103,12 +111,11 @@ def decode_request(request: Request, *, ours: bool = False, liberal: bool = Fals
     :raises RequestError: not in the documented form. The message says where, without any value.
     """
     operation, _, segments = path_below(request.url, PATH, liberal=liberal).partition("/")
-    if operation not in _KEYS or (operation in _OURS and not ours):
-        known = ", ".join(name for name in _KEYS if name not in _OURS)
-        raise RequestError(f"there is no such operation: there are {known}", status=404)
+    if operation not in KEYS or (operation in _OURS and not ours):
+        raise RequestError(f"there is no such operation: there are {', '.join(OPERATIONS)}", status=404)
     if request.method != "GET":
         raise RequestError(f"the method is {request.method}; the legacy API takes GET", status=405)
-    keys = _KEYS[operation]
+    keys = KEYS[operation]
     expected = ["username", "password", *(key for key, _ in keys)]
     username, password, *values = (
         read_segments(segments, expected, open_ended=expected[-1] == "message")
@@ -155,11 +162,10 @@ def _record(item: Any) -> dict[str, str]:
         case ResellerClient():
             return {"smsBalance": str(item.sms_balance), "clientname": item.name}
         case SentMessage():
-            time = item.response_time or datetime.now(_EAST_AFRICA)
+            time = item.response_time
             return {
                 "messageId": item.message_id,
-                # The vendor's example has a colon before the milliseconds.
-                "responseTime": f"{time:%Y-%m-%d %H:%M:%S}:{time.microsecond // 1000:03}",
+                **({"responseTime": _time(time)} if time else {}),
                 "status": _status(item),
             }
         case DeliveryReport():
@@ -170,6 +176,11 @@ def _record(item: Any) -> dict[str, str]:
                 "statusDescription": item.description,
             }
     raise TypeError(f"the legacy API has no reply for a {type(item).__name__}")
+
+
+def _time(moment: datetime) -> str:
+    # The vendor's example has a colon before the milliseconds.
+    return f"{moment:%Y-%m-%d %H:%M:%S}:{moment.microsecond // 1000:03}"
 
 
 def _status(message: SentMessage) -> str:

@@ -7,12 +7,12 @@ spellings. What is not found is never made up: it is a failure that the service 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mspace_legacy import errors
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCEPTED_CODE",
     "ACCEPTED_WORD",
+    "SAME_FIELDS",
     "Content",
     "content_of",
     "decode_document",
@@ -133,6 +134,9 @@ _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T]?(\d\d):(\d\d):(\d\d)(?:[:.,](\d{1
 _BALANCE = ("smsbalance", "balance")
 _SUB_USER_NAME = ("subusername", "subaccuser")
 _CLIENT_NAME = ("clientname", "clientusername")
+SAME_FIELDS = (_BALANCE, _SUB_USER_NAME, _CLIENT_NAME)
+"""The names of fields that the APIs do not spell alike, in lower case: the legacy API's first."""
+
 _FIELDS = frozenset(
     (
         "messageid",
@@ -140,9 +144,7 @@ _FIELDS = frozenset(
         "status",
         "statusdescription",
         "responsetime",
-        *_BALANCE,
-        *_SUB_USER_NAME,
-        *_CLIENT_NAME,
+        *itertools.chain(*SAME_FIELDS),
     )
 )
 _WORDS = ("error", "message", "statusdescription", "description", "status", "fault", "reason")
@@ -490,7 +492,7 @@ def _words(record: Record) -> list[str]:
 
 
 def _record_words(records: Iterable[Record]) -> list[str]:
-    return [word for record in islice(records, _MOST_WORDS) for word in _words(record)]
+    return [word for record in itertools.islice(records, _MOST_WORDS) for word in _words(record)]
 
 
 # Content to models

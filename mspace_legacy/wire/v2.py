@@ -35,7 +35,9 @@ from mspace_legacy.wire.segments import decode_segments, encode_segments, lone_s
 
 __all__ = [
     "BASE_URL",
+    "KEYS",
     "PATH",
+    "ROOTS",
     "STYLES",
     "Style",
     "base_url",
@@ -54,7 +56,7 @@ Style = Literal["json", "xml", "path"]
 STYLES: tuple[Style, ...] = ("json", "xml", "path")
 """POST with JSON, POST with XML, or GET with everything in the path, the key too."""
 
-_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "sendtext": (("senderId", "sender_id"), ("recipient", "recipients"), ("message", "message")),
     "deliveryreport": (("messageId", "message_id"),),
     "balance": (),
@@ -66,7 +68,7 @@ _KEYS: dict[str, tuple[tuple[str, str], ...]] = {
 """The keys of each operation's body, in the documented order, after `username`; and the field of the call that
 each one carries."""
 
-_ROOTS = {
+ROOTS = {
     "sendtext": "sms",
     "deliveryreport": "dlr",
     "balance": "user",
@@ -75,6 +77,8 @@ _ROOTS = {
     "subacctopup": "subAccTopups",
     "resellerclienttopup": "resellerClientTopups",
 }
+"""The element that holds each operation's keys in XML."""
+
 _PATH_SPELLING = {"noOfSms": "noofsms"}
 """The one key that the vendor's page spells otherwise in a path than in a body."""
 
@@ -92,7 +96,7 @@ def encode_request(call: Call[Any], api_key: Secret, *, base: str, style: Style 
     :raises InvalidInput: a text that the style can't carry: half of a surrogate pair, or a control character in
         XML; or an API key that no header can hold.
     """
-    keys = _KEYS.get(call.operation)
+    keys = KEYS.get(call.operation)
     if keys is None:
         raise Unsupported(f"the v2 API has no {call.operation}: a balance call tells whether the key is good")
     fields = {"username": call.username, **{key: getattr(call, name) for key, name in keys}}
@@ -139,7 +143,7 @@ def _body(style: Style, operation: str, fields: dict[str, Any]) -> bytes:
     for key, value in texts.items():
         if isinstance(value, str) and (wrong := lone_surrogate(key, value)):
             raise wrong
-    document = json.dumps(texts, ensure_ascii=False) if style == "json" else xml_record(_ROOTS[operation], texts)
+    document = json.dumps(texts, ensure_ascii=False) if style == "json" else xml_record(ROOTS[operation], texts)
     return document.encode()
 
 
@@ -149,8 +153,8 @@ def decode_request(request: Request) -> Incoming:
     :raises RequestError: not in one of the documented forms. The message says where, without any value.
     """
     operation, slash, segments = path_below(request.url, PATH).partition("/")
-    if operation not in _KEYS:
-        raise RequestError(f"there is no such operation: there are {', '.join(_KEYS)}", status=404)
+    if operation not in KEYS:
+        raise RequestError(f"there is no such operation: there are {', '.join(KEYS)}", status=404)
     if request.method == "GET":
         return _decode_path(operation, segments, accepted_form(request.headers, "json"))
     if request.method != "POST":
@@ -175,9 +179,9 @@ def decode_request(request: Request) -> Incoming:
 
 
 def _decode_path(operation: str, segments: str, form: Form) -> Incoming:
-    keys = [_PATH_SPELLING.get(key, key) for key, _ in _KEYS[operation]]
+    keys = [_PATH_SPELLING.get(key, key) for key, _ in KEYS[operation]]
     secret, username, *values = decode_segments(segments, ["apikey", "username", *keys])
-    names = [name for _, name in _KEYS[operation]]
+    names = [name for _, name in KEYS[operation]]
     call = call_of(operation, {"username": username, **dict(zip(names, values, strict=True))})
     return Incoming(call, Secret(secret), form)
 
@@ -197,19 +201,19 @@ def _from_json(body: bytes) -> dict[str, Any]:
 
 def _from_xml(body: bytes, operation: str) -> dict[str, Any]:
     root = parse_xml(body)
-    if local_name(root) != _ROOTS[operation]:
-        raise Unreadable(f"not an element {_ROOTS[operation]}, which {operation} takes")
+    if local_name(root) != ROOTS[operation]:
+        raise Unreadable(f"not an element {ROOTS[operation]}, which {operation} takes")
     fields: dict[str, Any] = {}
     for child in root:
         name = local_name(child)
         if len(child) or name in fields:
-            raise Unreadable(f"not one text for each element of {_ROOTS[operation]}")
+            raise Unreadable(f"not one text for each element of {ROOTS[operation]}")
         fields[name] = child.text or ""
     return fields
 
 
 def _call(operation: str, fields: dict[str, Any]) -> Call[Any]:
-    names = {"username": "username", **dict(_KEYS[operation])}
+    names = {"username": "username", **dict(KEYS[operation])}
     expected = f"expected {', '.join(names)}"
     for key in names:
         if key not in fields:

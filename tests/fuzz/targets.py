@@ -176,7 +176,7 @@ def _incoming(decode: Callable[..., Incoming], request: Request, **options: bool
 
 def _v2_seeds() -> list[bytes]:
     found = []
-    for number, call in enumerate(CALLS[name] for name in v2._KEYS):
+    for number, call in enumerate(CALLS[name] for name in v2.KEYS):
         operation = str(number).encode()
         for style in v2.STYLES:
             request = v2.encode_request(call, Secret("key"), base="", style=style)
@@ -189,7 +189,7 @@ def _v2_seeds() -> list[bytes]:
 @_target(_v2_seeds, (*words.KEYS, *words.DOCUMENT))
 def v2_requests(data: bytes) -> None:
     """What is read is asked the same again, in each style that can carry it."""
-    (style, operation), rest = _choose(data, v2.STYLES, tuple(v2._KEYS))
+    (style, operation), rest = _choose(data, v2.STYLES, tuple(v2.KEYS))
     url = f"{_V2_BASE}/{operation}"
     if style == "path":
         request = Request("GET", url + _text(rest))
@@ -282,7 +282,7 @@ def _founded(outcome: Any, response: Response) -> None:
 
 def _told_again(call: models.Call[Any], outcome: Any, form: Form) -> None:
     for dialect in (legacy, v2):
-        if call.operation not in dialect._KEYS:
+        if call.operation not in dialect.KEYS:
             continue
         if not isinstance(outcome, MSpaceError):
             again = dialect.decode_reply(call, dialect.encode_reply(call, outcome, form))

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from itertools import product
 from typing import Any
 
@@ -442,6 +443,22 @@ def test_each_recipient_is_told_its_own(
     # Who reads that takes nothing for sent that v2 did not say was.
     accepted = [message.outcome.name == "ACCEPTED" for message in legacy.decode_reply(call, response)]
     assert accepted == [status.endswith(" ok") for status in statuses]
+    adapter.close()
+
+
+def test_a_send_has_the_time_that_v2_told_or_else_now_where_the_vendor_lives(scripted: ScriptedServer) -> None:
+    def now() -> datetime:
+        return datetime.now(timezone(timedelta(hours=3))).replace(tzinfo=None)
+
+    records = [record(ANY[0]), record(ANY[1], responseTime="2018-06-25 11:12:19:793")]
+    scripted.script = [reply(json.dumps({"message": records}).encode())]
+    adapter = Adapter(Network(timeout=2), STORE, base_url=scripted.url)
+    call = SendText("demo", "DEMO", ANY[:2], "hi")
+    before = now()
+    untold, told = (message.response_time for message in legacy.decode_reply(call, ask(adapter, call)))
+    assert untold is not None
+    assert before.replace(microsecond=before.microsecond // 1000 * 1000) <= untold <= now()
+    assert told == datetime(2018, 6, 25, 11, 12, 19, 793_000)
     adapter.close()
 
 

@@ -15,9 +15,9 @@ from itertools import pairwise, zip_longest
 from operator import itemgetter
 
 from mspace_legacy.migration.scan.source import Source, Statement, Token, bare
+from mspace_legacy.wire.legacy import KEYS
 
 __all__ = [
-    "OPERATIONS",
     "PLAIN_NAMES",
     "Assigned",
     "Assignment",
@@ -31,13 +31,12 @@ __all__ = [
     "url_calls",
 ]
 
-OPERATIONS = "sendtext subusers resellerclienttopup resellerclients subacctopup balance login".split()
 PLAIN_NAMES = frozenset(("balance", "login"))
 """Operations whose name alone says nothing."""
 
 _HOLE = "\ufffc"
-_KEYS = "username password senderid recipient message clientname subaccname noofsms apikey messageid".split()
-_OPERATION = rf"(?:{'|'.join((*OPERATIONS, 'deliveryreport'))})"
+_KEYS = tuple(dict.fromkeys(("username", "password", "apikey", *(key for keys in KEYS.values() for key, _ in keys))))
+_OPERATION = rf"(?:{'|'.join(KEYS)})"
 
 _PIECE_OF_URL = re.compile(
     rf"mspaceservice|\bwr/sms|mspace\.co|smsapi|(?:^|/){_OPERATION}(?:[/?]|$)|(?:^|[/?&;\s\"'>}}]|%s){_OPERATION}/"

@@ -8,7 +8,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from mspace_legacy.migration.scan.calls import (
-    OPERATIONS,
     PLAIN_NAMES,
     Assigned,
     JarCall,
@@ -32,6 +31,7 @@ from mspace_legacy.migration.scan.passwords import (
 )
 from mspace_legacy.migration.scan.rules import RULES, Finding, Level
 from mspace_legacy.migration.scan.source import Source, Token, bare, language_of, read_source
+from mspace_legacy.wire.legacy import KEYS, OPERATIONS
 
 __all__ = ["inspect"]
 
@@ -45,7 +45,7 @@ _ANCHOR = re.compile(
     r"(?i)mspace|\bwr/sms|smsapi|sendtext|subusers|resellerclient|subacctopup|login_text|getbalance|senderid=|apikey="
     r"|username="
 )
-_OPERATION_AT_END = re.compile(rf"(?i)(?:^|/)({'|'.join(OPERATIONS)}|deliveryreport)/?$")
+_OPERATION_AT_END = re.compile(rf"(?i)(?:^|/)({'|'.join(KEYS)})/?$")
 _KNOWN_HOST = re.compile(r"(?i)(?:api|www)\.mspace\.co\.ke(?::\d{1,5})?")
 _OWN_HOST = re.compile(r"(?i)(?:api|www)\.mspace\.co\.\w+(?::\d+)?")
 _HTTP_APART = re.compile(r"(?i)[\"']http[\"']|\bUri\.http\s*\(|\bport[\"']?\s*(?:[:=]|=>)\s*[\"']?80\b")
