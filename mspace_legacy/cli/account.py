@@ -8,17 +8,9 @@ from dataclasses import asdict
 import click
 
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import (
-    ask,
-    even_if_nobody_reads,
-    must_be_able_to_ask,
-    show,
-    show_json,
-    show_table,
-    yes_option,
-)
+from mspace_legacy.cli.options import AccountOptions, account_command, yes_option
+from mspace_legacy.cli.output import ask, even_if_nobody_reads, must_be_able_to_ask, show, show_json, show_table
 from mspace_legacy.cli.sending import answered_no, interruption_told, send_text
-from mspace_legacy.cli.settings import Settings, account_command
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.models import ResellerClient, SubUser
 
@@ -27,27 +19,27 @@ __all__ = ["balance", "clients", "login", "report", "send", "subusers", "topup"]
 
 @click.command()
 @account_command
-def balance(settings: Settings) -> int:
+def balance(options: AccountOptions) -> int:
     """Show how many credits the account has."""
-    with settings.client() as client:
+    with options.client() as client:
         credits_left = client.balance()
-    if settings.as_json:
-        show_json({"username": settings.username, "balance": credits_left})
+    if options.as_json:
+        show_json({"username": options.username, "balance": credits_left})
     else:
-        show(f"{settings.username}: {credits_left} credits")
+        show(f"{options.username}: {credits_left} credits")
     return DONE
 
 
 @click.command()
 @account_command
-def login(settings: Settings) -> int:
+def login(options: AccountOptions) -> int:
     """Check user name and password (legacy API only). A wrong one is a failure, exit code 1."""
-    with settings.client(only="legacy") as client:
+    with options.client(only="legacy") as client:
         is_right = client.login()
-    if settings.as_json:
-        show_json({"username": settings.username, "login": is_right})
+    if options.as_json:
+        show_json({"username": options.username, "login": is_right})
     else:
-        show(f"{settings.username}: user name and password are {'right' if is_right else 'wrong'}")
+        show(f"{options.username}: user name and password are {'right' if is_right else 'wrong'}")
     return DONE if is_right else FAILED
 
 
@@ -57,7 +49,7 @@ def login(settings: Settings) -> int:
 @click.argument("message")
 @yes_option
 @account_command
-def send(settings: Settings, sender_id: str, recipients: str, message: str, yes: bool) -> int:
+def send(options: AccountOptions, sender_id: str, recipients: str, message: str, yes: bool) -> int:
     """Send a message to one number or several.
 
     RECIPIENTS are numbers with commas between them. A MESSAGE of '-' is read from standard input, as UTF-8, without
@@ -65,18 +57,18 @@ def send(settings: Settings, sender_id: str, recipients: str, message: str, yes:
     will cost, and asks.
     """
     return send_text(
-        settings.client, settings.recipients, sender_id, recipients, message, yes=yes, as_json=settings.as_json
+        options.client, options.recipients, sender_id, recipients, message, yes=yes, as_json=options.as_json
     )
 
 
 @click.command()
 @click.argument("message_id")
 @account_command
-def report(settings: Settings, message_id: str) -> int:
+def report(options: AccountOptions, message_id: str) -> int:
     """Show what became of a message (v2 only). Exit code 0 if there is a report, whatever it says."""
-    with settings.client(only="v2") as client:
+    with options.client(only="v2") as client:
         told = client.delivery_report(message_id)
-    if settings.as_json:
+    if options.as_json:
         show_json({**asdict(told), "delivered": told.delivered})
     else:
         show_table(
@@ -88,18 +80,18 @@ def report(settings: Settings, message_id: str) -> int:
 
 @click.command()
 @account_command
-def subusers(settings: Settings) -> int:
+def subusers(options: AccountOptions) -> int:
     """List the sub-accounts and their balances."""
-    with settings.client() as client:
-        return _show_accounts(settings, "sub_users", client.sub_users())
+    with options.client() as client:
+        return _show_accounts(options, "sub_users", client.sub_users())
 
 
 @click.command()
 @account_command
-def clients(settings: Settings) -> int:
+def clients(options: AccountOptions) -> int:
     """List the reseller's clients and their balances."""
-    with settings.client() as client:
-        return _show_accounts(settings, "clients", client.reseller_clients())
+    with options.client() as client:
+        return _show_accounts(options, "clients", client.reseller_clients())
 
 
 @click.command()
@@ -108,7 +100,7 @@ def clients(settings: Settings) -> int:
 @click.argument("count", type=click.IntRange(min=1))
 @yes_option
 @account_command
-def topup(settings: Settings, kind: str, name: str, count: int, yes: bool) -> int:
+def topup(options: AccountOptions, kind: str, name: str, count: int, yes: bool) -> int:
     """Move credits to a sub-account or a client.
 
     COUNT credits go to NAME, a sub-account of the account or a client of the reseller. It asks before it acts.
@@ -117,22 +109,22 @@ def topup(settings: Settings, kind: str, name: str, count: int, yes: bool) -> in
         must_be_able_to_ask()
     if not name:
         raise InvalidInput("the name is empty")
-    with settings.client() as client:
-        if not yes and not ask(f"Move {count} credits from {settings.username} to the {kind} {name}?"):
-            return answered_no(as_json=settings.as_json)
+    with options.client() as client:
+        if not yes and not ask(f"Move {count} credits from {options.username} to the {kind} {name}?"):
+            return answered_no(as_json=options.as_json)
         is_client = kind == "client"
         with interruption_told("resellerclienttopup" if is_client else "subacctopup"):
             made = (client.top_up_reseller_client if is_client else client.top_up_sub_account)(name, count)
             with even_if_nobody_reads():
-                if settings.as_json:
+                if options.as_json:
                     show_json(asdict(made))
                 else:
                     show(f"{made.count} credits moved to {made.name}")
     return DONE
 
 
-def _show_accounts(settings: Settings, member: str, accounts: Iterable[SubUser | ResellerClient]) -> int:
-    if settings.as_json:
+def _show_accounts(options: AccountOptions, member: str, accounts: Iterable[SubUser | ResellerClient]) -> int:
+    if options.as_json:
         show_json({member: [asdict(account) for account in accounts]})
     else:
         show_table(("name", "credits"), [(account.name, account.sms_balance) for account in accounts])

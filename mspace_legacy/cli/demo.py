@@ -15,7 +15,8 @@ import click
 
 from mspace_legacy import sms
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import console, json_option, plain, show_json
+from mspace_legacy.cli.options import json_option
+from mspace_legacy.cli.output import console, plain, show_json
 from mspace_legacy.emulator import Emulator, Fault, Ledger
 from mspace_legacy.errors import IllegalStateException, MSpaceError, OutcomeUnknown, TransportError
 from mspace_legacy.jar import MSpaceClient, Response

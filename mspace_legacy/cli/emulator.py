@@ -12,7 +12,8 @@ from typing import get_args
 import click
 
 from mspace_legacy.cli import DONE
-from mspace_legacy.cli.output import json_option, log_to_stderr, show, show_json
+from mspace_legacy.cli.options import json_option
+from mspace_legacy.cli.output import log_to_stderr, show, show_json
 from mspace_legacy.cli.serving import stopped_by_signals
 from mspace_legacy.emulator import (
     DEMO_ACCOUNTS,

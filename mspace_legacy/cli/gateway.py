@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 import click
 
 from mspace_legacy.cli import DONE
-from mspace_legacy.cli.output import json_option, log_to_stderr, show, show_json
+from mspace_legacy.cli.options import json_option, secret
+from mspace_legacy.cli.output import log_to_stderr, show, show_json
 from mspace_legacy.cli.serving import in_processes, processors, stopped_by_signals
-from mspace_legacy.cli.settings import secret
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.accounts import AccountStore, Verifier
 from mspace_legacy.migration.gateway import Gateway, Metrics

@@ -11,28 +11,24 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from mspace_legacy import msisdn
 from mspace_legacy.cli import DONE, FAILED, OUTCOME_UNKNOWN
 from mspace_legacy.errors import InvalidInput, OutcomeUnknown
 from mspace_legacy.models import Outcome, SendResult
-from mspace_legacy.transport.network import DEFAULT_TIMEOUT
 
 __all__ = [
     "Interrupted",
     "ask",
     "code_of",
-    "country_option",
     "even_if_nobody_reads",
-    "json_option",
     "log_to_stderr",
     "must_be_able_to_ask",
     "never_fail_to_encode",
@@ -44,33 +40,13 @@ __all__ = [
     "show_json",
     "show_result",
     "show_table",
-    "timeout_option",
     "why_unprintable",
-    "yes_option",
 ]
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _UNBROKEN = 10_000
 """Columns, for what is no terminal: a program that reads a table wants a record on a line."""
 
 _STYLES = {Outcome.ACCEPTED: "green", Outcome.REJECTED: "red", Outcome.UNKNOWN: "yellow", Outcome.NOT_SENT: "yellow"}
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-country_option = click.option(
-    "--country",
-    type=click.Choice(msisdn.COUNTRIES),
-    default="KE",
-    show_default=True,
-    help="How local numbers are read.",
-)
-yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
-
-
-def timeout_option(reply: str, default: tuple[float, float] = DEFAULT_TIMEOUT) -> Callable[[_Command], _Command]:
-    """The option `--timeout`, for connecting and for what `reply` names."""
-    told = "For connecting and for {}. By default {:g} and {:g}.".format(reply, *default)
-    return click.option("--timeout", type=float, metavar="SECONDS", help=told)
 
 
 class Interrupted(OutcomeUnknown):

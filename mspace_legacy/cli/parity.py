@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import json_option, show, show_json, show_table, timeout_option
-from mspace_legacy.cli.settings import secret
+from mspace_legacy.cli.options import json_option, secret, timeout_option
+from mspace_legacy.cli.output import show, show_json, show_table
 from mspace_legacy.errors import AuthenticationError, InvalidInput
 from mspace_legacy.migration.accounts import AccountStore, StoredAccount, Verifier
 from mspace_legacy.migration.adapter import Adapter

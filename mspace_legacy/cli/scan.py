@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import json_option, plain, show_json, show_table
+from mspace_legacy.cli.options import json_option
+from mspace_legacy.cli.output import plain, show_json, show_table
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration.scan import DEFAULT_MAX_SIZE, RULES, Finding, Summary, sarif_document
 from mspace_legacy.migration.scan import scan as scan_paths

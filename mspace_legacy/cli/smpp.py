@@ -20,19 +20,10 @@ import click
 
 from mspace_legacy import msisdn
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.output import (
-    Interrupted,
-    country_option,
-    json_option,
-    plain,
-    print_no_more,
-    show_error,
-    timeout_option,
-    yes_option,
-)
+from mspace_legacy.cli.options import country_option, json_option, secret, timeout_option, yes_option
+from mspace_legacy.cli.output import Interrupted, plain, print_no_more, show_error
 from mspace_legacy.cli.sending import send_text
 from mspace_legacy.cli.serving import stopped_by_signals
-from mspace_legacy.cli.settings import secret
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.client import DEFAULT_PORT, IncomingText, Receiver, Transmitter
@@ -65,7 +56,7 @@ _OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Settings:
+class _Options:
     """What the options and the environment say of the bind, not yet checked."""
 
     host: str | None
@@ -93,12 +84,12 @@ class _Settings:
 
 
 def _bind_command(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the shared options; it gets them as one `_Settings`, its first argument."""
+    """Give a command the shared options; it gets them as one `_Options`, its first argument."""
 
     @functools.wraps(function)
     def command(**given: Any) -> int:
-        shared = {field.name: given.pop(field.name) for field in fields(_Settings)}
-        return function(_Settings(**shared), **given)
+        shared = {field.name: given.pop(field.name) for field in fields(_Options)}
+        return function(_Options(**shared), **given)
 
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -129,7 +120,7 @@ def smpp() -> None:
 @country_option
 @json_option
 def send(
-    settings: _Settings,
+    options: _Options,
     sender_id: str,
     recipients: str,
     message: str,
@@ -145,7 +136,7 @@ def send(
     will cost, and asks. A message of several segments has the id of its first one.
     """
     return send_text(
-        lambda: _bound(settings, window, country),
+        lambda: _bound(options, window, country),
         functools.partial(msisdn.recipients, country=country),
         sender_id,
         recipients,
@@ -156,9 +147,9 @@ def send(
 
 
 @contextmanager
-def _bound(settings: _Settings, window: int, country: str) -> Iterator[Transmitter]:
+def _bound(options: _Options, window: int, country: str) -> Iterator[Transmitter]:
     with ExitStack() as held:
-        transmitter = Transmitter(*settings.bind(), window=window, country=country, **settings.connection())
+        transmitter = Transmitter(*options.bind(), window=window, country=country, **options.connection())
         held.enter_context(transmitter)
         try:
             yield transmitter
@@ -173,7 +164,7 @@ def _bound(settings: _Settings, window: int, country: str) -> Iterator[Transmitt
 @_bind_command
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many. By default it goes on.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
-def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
+def listen(options: _Options, count: int | None, as_json: bool) -> int:
     """Print each delivery receipt and incoming text, a line each, as they come.
 
     What was printed is acknowledged, and so does not come again. It stops at SIGINT (Ctrl-C) and SIGTERM, with exit
@@ -185,10 +176,10 @@ def listen(settings: _Settings, count: int | None, as_json: bool) -> int:
     level = _log.level
     try:
         with (
-            Receiver(*settings.bind(), listening.take, **settings.connection()) as receiver,
+            Receiver(*options.bind(), listening.take, **options.connection()) as receiver,
             stopped_by_signals(listening),
         ):
-            click.echo(plain(f"Bound to {settings.host}:{settings.port}. Ctrl-C stops it."), err=True)
+            click.echo(plain(f"Bound to {options.host}:{options.port}. Ctrl-C stops it."), err=True)
             while not listening.is_stopped:
                 listening.wait(0.5)
                 receiver.wait(0)

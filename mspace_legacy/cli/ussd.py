@@ -15,7 +15,8 @@ from rich.text import Text
 from mspace_legacy import msisdn as numbers
 from mspace_legacy.cli import DONE
 from mspace_legacy.cli.group import tell
-from mspace_legacy.cli.output import console, country_option, json_option, plain, show_json, timeout_option
+from mspace_legacy.cli.options import country_option, json_option, timeout_option
+from mspace_legacy.cli.output import console, plain, show_json
 from mspace_legacy.cli.sending import interruption_told
 from mspace_legacy.errors import MSpaceError, ReplyError
 from mspace_legacy.secrets import MASK

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from mspace_legacy.cli import main
-from mspace_legacy.cli.settings import Settings
+from mspace_legacy.cli.options import AccountOptions
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator
 from mspace_legacy.server import Server
 from tests.cli.process import COMMAND, Terminal, environment, run, start
@@ -411,7 +411,7 @@ def test_wrong_usage_sends_nothing(
     assert out == ""
 
 
-# Settings
+# Options
 
 
 @pytest.mark.parametrize(
@@ -755,6 +755,6 @@ def test_the_key_does_not_go_to_the_host_of_the_legacy_api(
 ) -> None:
     for name, value in v2(url, **({"MSPACE_BASE_URL": base_url} if base_url else {})).items():
         monkeypatch.setenv(name, value)
-    client = Settings(None, None, "demo", None, None, None, None, "KE", False).client()
+    client = AccountOptions(None, None, "demo", None, None, None, None, "KE", False).client()
     assert f"base_url='{goes_to}/smsapi/v2'" in repr(client)
     client.close()

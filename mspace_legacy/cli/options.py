@@ -1,4 +1,4 @@
-"""The settings that all commands of an account share, and the client that they make.
+"""The options that commands share: those of any, those of an account with the client that they make, and secrets.
 
 A secret comes from a file, the environment or a prompt; never as an argument, where any user of the machine sees it.
 """
@@ -13,21 +13,48 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import click
 
 from mspace_legacy import msisdn
-from mspace_legacy.cli.output import country_option, json_option, timeout_option
 from mspace_legacy.client import Client
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT
 from mspace_legacy.wire import legacy, v2
 
-__all__ = ["Api", "Settings", "account_command", "secret"]
+__all__ = [
+    "AccountOptions",
+    "Api",
+    "account_command",
+    "country_option",
+    "json_option",
+    "secret",
+    "timeout_option",
+    "yes_option",
+]
 
 Api = Literal["legacy", "v2"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+country_option = click.option(
+    "--country",
+    type=click.Choice(msisdn.COUNTRIES),
+    default="KE",
+    show_default=True,
+    help="How local numbers are read.",
+)
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
+
+
+def timeout_option(reply: str, default: tuple[float, float] = DEFAULT_TIMEOUT) -> Callable[[_Command], _Command]:
+    """The option `--timeout`, for connecting and for what `reply` names."""
+    told = "For connecting and for {}. By default {:g} and {:g}.".format(reply, *default)
+    return click.option("--timeout", type=float, metavar="SECONDS", help=told)
+
 
 _OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
     click.option(
@@ -59,7 +86,7 @@ _OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class AccountOptions:
     """What the options and the environment say of the account, not yet checked."""
 
     api: Api | None
@@ -123,12 +150,12 @@ def _safe_url() -> str:
 
 
 def account_command(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the shared options; it gets them as one `Settings`, its first argument."""
+    """Give a command the shared options; it gets them as one `AccountOptions`, its first argument."""
 
     @functools.wraps(function)
     def command(**given: Any) -> int:
-        shared = {field.name: given.pop(field.name) for field in fields(Settings)}
-        return function(Settings(**shared), **given)
+        shared = {field.name: given.pop(field.name) for field in fields(AccountOptions)}
+        return function(AccountOptions(**shared), **given)
 
     for option in reversed(_OPTIONS):
         command = option(command)
