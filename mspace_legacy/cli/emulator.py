@@ -51,8 +51,8 @@ __all__ = ["emulator"]
     API key '<user name>-api-key-', filled with zeros to 128 characters, and for SMPP, where the user name is the
     system_id, the password 'smpp-pwd'.
 
-    That file may register USSD codes too, each as a table [[ussd]] with code, callback, and entry, which is 'joined'
-    or 'alone': what a step holds of the entries before it.
+    That file may register USSD codes too, each as a table [[ussd]] with code, callback, and entries, which is
+    'joined' or 'alone': what a step holds of the entries before it.
 
     Kinds of fault: {", ".join(get_args(FaultKind))}. SMPP's operation is submit_sm.
     """

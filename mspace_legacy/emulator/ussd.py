@@ -25,22 +25,22 @@ _LONGEST = 2000
 class UssdCode:
     """A code such as `*384#`, and the URL that each step of its sessions is posted to.
 
-    :param entry: whether a step has all entries of the session `joined` by `*`, or the last one `alone`. What the
+    :param entries: whether a step has all entries of the session `joined` by `*`, or the last one `alone`. What the
         vendor does is not documented.
     :raises InvalidInput: one of the three is not such.
     """
 
     code: str
     callback: str
-    entry: Entries = "joined"
+    entries: Entries = "joined"
 
     def __post_init__(self) -> None:
         if not _CODE.fullmatch(self.code) or len(self.code) > _LONGEST:
             raise InvalidInput(f"code: {self.code[:40]!r} is not a USSD code such as *384#")
         if not _is_callback(self.callback):
             raise InvalidInput(f"callback of {self.code}: a URL such as http://127.0.0.1:5000/ussd")
-        if self.entry not in get_args(Entries):
-            raise InvalidInput(f"entry of {self.code}: {self.entry!r} is none of {', '.join(get_args(Entries))}")
+        if self.entries not in get_args(Entries):
+            raise InvalidInput(f"entries of {self.code}: {self.entries!r} is none of {', '.join(get_args(Entries))}")
 
     @classmethod
     def parse(cls, text: str) -> UssdCode:
@@ -124,7 +124,7 @@ def load_ussd_codes(path: str | os.PathLike[str]) -> tuple[UssdCode, ...]:
     tables = load_toml(path).get("ussd", [])
     if not isinstance(tables, list):
         raise InvalidInput(f"{os.fspath(path)}: codes are tables [[ussd]]")
-    kinds = {"code": str, "callback": str, "entry": str}
+    kinds = {"code": str, "callback": str, "entries": str}
     codes = tuple(
         _code(place, values)
         for place, values in read_tables(path, "ussd", tables, kinds, required=("code", "callback"))

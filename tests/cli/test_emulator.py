@@ -73,7 +73,7 @@ def test_the_phone_is_where_it_is_told_to_be_and_knows_the_codes(tmp_path: Path)
     accounts = tmp_path / "accounts.toml"
     accounts.write_text(
         '[[account]]\nusername = "shop"\npassword = "pw"\napi_key = "k"\n'
-        '[[ussd]]\ncode = "*1#"\ncallback = "http://127.0.0.1:1/file"\nentry = "alone"\n'
+        '[[ussd]]\ncode = "*1#"\ncallback = "http://127.0.0.1:1/file"\nentries = "alone"\n'
         '[[ussd]]\ncode = "*2#"\ncallback = "http://127.0.0.1:1/file"\n'
     )
     with socket.socket() as found:

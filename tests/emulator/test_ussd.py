@@ -44,7 +44,7 @@ def test_what_is_no_code_or_no_callback_is_told(text: str, told: str) -> None:
 
 
 def test_an_entry_is_joined_or_alone() -> None:
-    assert UssdCode("*1#", URL, "alone").entry == "alone"
+    assert UssdCode("*1#", URL, "alone").entries == "alone"
     with pytest.raises(InvalidInput, match="'both' is none of joined, alone"):
         UssdCode("*1#", URL, "both")  # type: ignore[arg-type]  # the test is of just this
 
@@ -84,7 +84,7 @@ def test_codes_stand_in_the_file_of_the_accounts(tmp_path: Path) -> None:
     file = tmp_path / "emulated.toml"
     file.write_text(
         f'{ACCOUNT}[[ussd]]\ncode = "*384#"\ncallback = "{URL}"\n'
-        f'[[ussd]]\ncode = "*385#"\ncallback = "{URL}"\nentry = "alone"\n'
+        f'[[ussd]]\ncode = "*385#"\ncallback = "{URL}"\nentries = "alone"\n'
     )
     assert load_ussd_codes(file) == (UssdCode("*384#", URL), UssdCode("*385#", URL, "alone"))
     assert [account.username for account in load_accounts(file)] == ["a"]

@@ -182,9 +182,9 @@ class Phone:
         return {}
 
     def _register(self, posted: dict[str, Any]) -> dict[str, Any]:
-        entry = _text(posted, "entry") or "joined"
+        entries = _text(posted, "entries") or "joined"
         self._codes.add(
-            UssdCode(_text(posted, "code").strip(), _text(posted, "callback").strip(), entry)  # type: ignore[arg-type]  # it checks
+            UssdCode(_text(posted, "code").strip(), _text(posted, "callback").strip(), entries)  # type: ignore[arg-type]  # it checks
         )
         return {}
 

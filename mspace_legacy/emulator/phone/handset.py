@@ -44,7 +44,7 @@ class Handsets:
         """
         code = code.strip()
         registered = self._codes.find(code)
-        dialler = Dialler(registered.callback, msisdn=msisdn, entries=registered.entry)
+        dialler = Dialler(registered.callback, msisdn=msisdn, entries=registered.entries)
         handset = _Handset(dialler, registered)
         try:
             told = self._told(handset, lambda: dialler.dial(code, service_code=registered.code))

@@ -589,11 +589,11 @@ const showCodes = (codes) => {
   arrange(
     at("codes"),
     codes,
-    (code) => `${code.code} ${code.callback} ${code.entry}`,
+    (code) => `${code.code} ${code.callback} ${code.entries}`,
     (code) => {
       const what = make("span", { className: "grow" });
       what.append(outside(code.code, "code"), " ", outside(code.callback, "span", "faint"));
-      what.append(make("span", { className: "faint" }, code.entry === "alone" ? " last entry alone" : ""));
+      what.append(make("span", { className: "faint" }, code.entries === "alone" ? " last entry alone" : ""));
       const dial = make("button", { type: "button", className: "secondary" }, "Dial");
       dial.append(make("span", { className: "visually-hidden" }, ` ${code.code}`));
       dial.addEventListener("click", () => {
@@ -750,7 +750,7 @@ const begin = () => {
   });
   at("hang-up").addEventListener("click", hangUp);
   onSubmit("code-form", async () => {
-    const code = { code: at("new-code").value, callback: at("callback").value, entry: at("new-entry").value };
+    const code = { code: at("new-code").value, callback: at("callback").value, entries: at("new-entries").value };
     if (await act("code-problem", () => post("/ussd/codes", code))) at("code").value = code.code;
   });
   addEventListener("hashchange", showExchange);

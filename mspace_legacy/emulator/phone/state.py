@@ -111,7 +111,8 @@ class State:
             ]
         if codes != cursor.codes:
             news["codes"] = [
-                {"code": code.code, "callback": code.shown, "entry": code.entry} for code in self._codes.registered
+                {"code": code.code, "callback": code.shown, "entries": code.entries}
+                for code in self._codes.registered
             ]
         told = Cursor(
             self._name,

@@ -399,7 +399,7 @@ def test_codes_are_registered_on_the_page(scripted: ScriptedServer, phone: Phone
     scripted.script = [reply(b"CON x"), reply(b"CON y")]
     page = Page(phone)
     page.news()
-    code = {"code": "*1#", "callback": f"{scripted.url}/u", "entry": "alone"}
+    code = {"code": "*1#", "callback": f"{scripted.url}/u", "entries": "alone"}
     assert post(phone, "/ussd/codes", code).status == 200
     assert page.news() == {"codes": [code]}
     told = json.loads(post(phone, "/ussd/dial", {"msisdn": "0722000001", "code": "*1#"}).body)
@@ -420,7 +420,7 @@ def test_codes_are_registered_on_the_page(scripted: ScriptedServer, phone: Phone
         ("/ussd/enter", {"session": 5, "text": "1"}, "session: a text"),
         ("/ussd/codes", {"code": "1", "callback": "http://h/"}, "is not a USSD code such as *384#"),
         ("/ussd/codes", {"code": "*1#", "callback": "x"}, "callback of *1#"),
-        ("/ussd/codes", {"code": "*1#", "callback": "http://h/", "entry": "both"}, "joined, alone"),
+        ("/ussd/codes", {"code": "*1#", "callback": "http://h/", "entries": "both"}, "joined, alone"),
     ],
 )
 def test_what_can_not_be_dialled_is_told(phone: Phone, path: str, posted: Any, told: str) -> None:
