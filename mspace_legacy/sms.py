@@ -117,8 +117,8 @@ def segments(message: str) -> Segments:
     lone = _SURROGATE.search(message)
     if lone:
         raise InvalidInput(
-            f"message: lone surrogate at character {lone.start()}, counted from 0 (U+{ord(lone[0]):04X}): a pair, as "
-            "Java or JSON writes it, is joined by .encode('utf-16', 'surrogatepass').decode('utf-16')"
+            f"message: character {lone.start() + 1} is U+{ord(lone[0]):04X}, a lone surrogate: a pair, as Java or "
+            "JSON writes it, is joined by .encode('utf-16', 'surrogatepass').decode('utf-16')"
         )
     encoding: _Encoding = "ucs2" if _NOT_GSM7.search(message) else "gsm7"
     doubles = _TWO_UNITS[encoding].findall(message)
@@ -152,8 +152,8 @@ def encode_gsm7(text: str) -> bytes:
     stray = _NOT_GSM7.search(text)
     if stray:
         raise InvalidInput(
-            f"text: {stray[0]!a} (U+{ord(stray[0]):04X}) at character {stray.start()}, counted from 0, "
-            "is not in the GSM 7-bit alphabet: send this text as UCS-2"
+            f"text: character {stray.start() + 1}, {stray[0]!a} (U+{ord(stray[0]):04X}), is not in the GSM 7-bit "
+            "alphabet: send this text as UCS-2"
         )
     return text.translate(_SEPTETS).encode("latin-1")
 
@@ -169,10 +169,8 @@ def decode_gsm7(data: bytes | bytearray) -> str:
     if not isinstance(data, (bytes, bytearray)):
         raise WrongType(f"data: expected bytes, not {type(data).__name__}")
     if not data.isascii():
-        position = next(index for index, byte in enumerate(data) if byte > 0x7F)
-        raise InvalidInput(
-            f"data: 0x{data[position]:02X} at byte {position}, counted from 0, is not a septet (0 to 0x7F)"
-        )
+        number, byte = next((number, byte) for number, byte in enumerate(data, 1) if byte > 0x7F)
+        raise InvalidInput(f"data: byte {number} is 0x{byte:02X}, which is not a septet (0 to 0x7F)")
     text = []
     codes = iter(data)
     for code in codes:

@@ -20,7 +20,7 @@ from mspace_legacy.errors import InvalidInput
 from mspace_legacy.smpp.pdu import DeliverSm
 from mspace_legacy.smpp.text import read_part
 
-__all__ = ["MessageState", "Receipt", "id_key", "id_matches", "id_spellings", "read_receipt", "write_receipt"]
+__all__ = ["MessageState", "Receipt", "id_key", "id_spellings", "read_receipt", "write_receipt"]
 
 _MESSAGE_TYPE = 0x3C
 _RECEIPT_TYPES = {0x04, 0x20}
@@ -235,8 +235,3 @@ def id_spellings(message_id: str) -> tuple[str, ...]:
             keys.append(f"{int(key):x}")
         keys.append(str(int(key, 16)))
     return tuple(dict.fromkeys(keys))
-
-
-def id_matches(sent: str, receipted: str) -> bool:
-    """Whether the id of a submit_sm_resp and that of a receipt may be of the same message; see `id_spellings`."""
-    return id_key(sent) in id_spellings(receipted)
