@@ -68,8 +68,10 @@ def normalise(number: str, *, country: str = "KE") -> str:
     A number of Kenya or Uganda must be a mobile number: 9 digits that begin with 7, or with 1 in Kenya. Any other
     number has 8 to 15 digits, country code and all, and exactly 11 if the country code is +1 or +7.
 
-    Raises `InvalidInput` where the number is none of these; the message names it, the reason and what would be
-    right. Raises `WrongType` if it is not a str. ITU-T E.164 section 6, and the two national numbering plans.
+    ITU-T E.164 section 6, and the two national numbering plans.
+
+    :raises InvalidInput: the number is none of these; the message names it, the reason and what would be right. Or it
+        is not a str: a `WrongType`.
     """
     if not isinstance(number, str):
         raise WrongType(f"number: {_not_text(number)}")
@@ -79,11 +81,10 @@ def normalise(number: str, *, country: str = "KE") -> str:
 def recipients(value: str | Iterable[str], *, country: str = "KE") -> tuple[str, ...]:
     """The numbers of `value`, each as `normalise` gives it, in the order given and each one once.
 
-    `value` is a str with commas between the numbers, or any iterable of strings with one number in each.
-
-    Raises `InvalidInput` if there is no number at all or if any of them is bad or empty, which a comma too many
-    makes: the message tells of the first ten, by their place counted from 1, and how many more there are. Raises
-    `WrongType` for bytes, None, and anything in the iterable that is not a str: an int has lost its leading zero.
+    :param value: a str with commas between the numbers, or any iterable of strings with one number in each.
+    :raises InvalidInput: there is no number at all, or any of them is bad or empty, which a comma too many makes: the
+        message tells of the first ten, by their place counted from 1, and how many more there are. Or, as a
+        `WrongType`, bytes, None, or anything in the iterable that is not a str: an int has lost its leading zero.
     """
     plan = _plan_of(country)
     good: dict[str, None] = {}

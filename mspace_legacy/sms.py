@@ -109,8 +109,8 @@ def segments(message: str) -> Segments:
     Segments of a concatenated message are reckoned with an 8-bit reference number, as is usual: a provider that
     numbers with 16 bits has 152 septets or 66 units.
 
-    Raises `WrongType` if `message` is not a str, `InvalidInput` if it holds a surrogate, on its own or as one of
-    a pair that was not joined: UCS-2 can't carry the one, and the other is one character written as two.
+    :raises InvalidInput: `message` holds a surrogate, on its own or as one of a pair that was not joined: UCS-2 can't
+        carry the one, and the other is one character written as two. Or it is not a str: a `WrongType`.
     """
     if not isinstance(message, str):
         raise WrongType(f"message: expected str, not {type(message).__name__}")
@@ -144,8 +144,9 @@ def _cut(message: str, doubles: frozenset[str], room: int) -> tuple[str, ...]:
 def encode_gsm7(text: str) -> bytes:
     """`text` in the GSM 7-bit default alphabet, unpacked: one septet in each byte, 0x1B before an extension's code.
 
-    Raises `WrongType` if `text` is not a str, `InvalidInput` if a character is not in the alphabet.
     3GPP TS 23.038 sections 6.2.1 and 6.2.1.1.
+
+    :raises InvalidInput: a character is not in the alphabet; or `text` is not a str: a `WrongType`.
     """
     if not isinstance(text, str):
         raise WrongType(f"text: expected str, not {type(text).__name__}")
@@ -164,7 +165,7 @@ def decode_gsm7(data: bytes | bytearray) -> str:
     An escape before a code that the extension table lacks gives that code's character in the basic table. An
     escape before another one, or at the end, is a space. 3GPP TS 23.038 sections 6.2.1 and 6.2.1.1.
 
-    Raises `WrongType` if `data` is not bytes, `InvalidInput` if a byte is more than 0x7F and so no septet.
+    :raises InvalidInput: a byte is more than 0x7F and so no septet; or `data` is not bytes: a `WrongType`.
     """
     if not isinstance(data, (bytes, bytearray)):
         raise WrongType(f"data: expected bytes, not {type(data).__name__}")

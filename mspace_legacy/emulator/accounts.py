@@ -143,7 +143,10 @@ def _account(place: str, values: dict[str, Any]) -> Account:
 
 
 def check_family(place: str, accounts: Iterable[Account]) -> None:
-    """That no user name comes twice, and that every parent is there; else `InvalidInput`."""
+    """That no user name comes twice, and that every parent is there.
+
+    :raises InvalidInput: names the account, and `place`.
+    """
     names: set[str] = set()
     for account in accounts:
         if account.username in names:

@@ -96,7 +96,10 @@ class Routes:
 
     @classmethod
     def of(cls, routes: Routes | Mapping[str, Route | str] | str) -> Routes:
-        """`routes` itself, or those of a text or of a mapping."""
+        """`routes` itself, or those of a text or of a mapping.
+
+        :raises InvalidInput: routes that are wrong; or it is none of the three: a `WrongType`.
+        """
         if isinstance(routes, Routes):
             return routes
         if isinstance(routes, str):
@@ -202,7 +205,10 @@ class Router:
 
     @property
     def routes(self) -> Routes:
-        """The routes; may be set at any time, and hold for the requests that begin after that."""
+        """The routes; may be set at any time, and hold for the requests that begin after that.
+
+        :raises InvalidInput: set to routes that are wrong, or that it has no accounts for.
+        """
         return self._routes
 
     @routes.setter

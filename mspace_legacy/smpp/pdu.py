@@ -193,7 +193,7 @@ class Tlv:
     def of(cls, tag: Tag, value: int | str | bytes) -> Tlv:
         """The TLV that holds `value` as the standard has it for `tag`: an int, a str (receipted_message_id) or bytes.
 
-        Raises `InvalidInput` if it does not fit, `WrongType` if it is of another type.
+        :raises InvalidInput: it does not fit, or as a `WrongType` is of another type.
         """
         name = tag.name.lower()
         size = _INTEGERS.get(tag)
@@ -646,7 +646,7 @@ _FIELDS: Mapping[type[Pdu], tuple[_Field, ...]] = {kind: _fields(kind) for kind 
 def encode(pdu: Pdu) -> bytes:
     """The octets of `pdu`.
 
-    Raises `InvalidInput` that names the field and what would be right; it never holds the value of one.
+    :raises InvalidInput: names the field and what would be right; it never holds the value of one.
     """
     try:
         return _encode(pdu)
@@ -706,8 +706,8 @@ def _encode_tlv(tlv: Tlv) -> bytes:
 def decode(buffer: bytes | bytearray | memoryview, *, max_length: int = MAX_LENGTH) -> tuple[Pdu, int] | None:
     """The first PDU of `buffer` and how many octets it takes; None where more have to come.
 
-    Raises `ProtocolError`, and nothing else whatever the octets are: `answer_to` gives the answer, `length` how many
-    octets to skip. A PDU that claims more than `max_length` octets is one, before any of them is waited for.
+    :raises ProtocolError: and nothing else whatever the octets are: `answer_to` gives the answer, `length` how many
+        octets to skip. A PDU that claims more than `max_length` octets is one, before any of them is waited for.
     """
     try:
         return _decode(buffer, max_length)
@@ -732,8 +732,8 @@ class Decoder:
     def next_pdu(self) -> Pdu | None:
         """The next PDU; None where more octets have to be fed first.
 
-        Raises `ProtocolError` once for each PDU that can't be read, and then goes on after it. Where the stream is
-        lost it raises the same again each time.
+        :raises ProtocolError: once for each PDU that can't be read, and then it goes on after it. Where the stream is
+            lost it raises the same again each time.
         """
         try:
             decoded = _decode(self._buffer, self._max_length)

@@ -183,8 +183,8 @@ def write_receipt(
 ) -> bytes:
     """The text of a receipt, for short_message, as the vendor documents it; dates to the minute, as in Appendix B.
 
-    `dlvrd` is `sub` where the state is DELIVERED, else 0, unless given. Raises `InvalidInput` where a value is empty,
-    is not ASCII, or has a space in it, which would end it early.
+    :param dlvrd: by default `sub` where the state is DELIVERED, else 0.
+    :raises InvalidInput: a value is empty, is not ASCII, or has a space in it, which would end it early.
     """
     for name, value in (("message_id", message_id), ("error_code", error_code)):
         if not _WORD.fullmatch(value):

@@ -56,13 +56,13 @@ def write_text(
 ) -> tuple[Part, ...]:
     """The parts that `message` is sent in, cut just as `sms.segments(message)` cuts it.
 
-    `long` says how a message of more than one segment goes: `udh`, with a header of concatenation in each part;
-    `sar`, with the TLVs sar_msg_ref_num, sar_total_segments and sar_segment_seqnum; `payload`, whole in one part, as
-    message_payload, for the SMSC to cut. `reference`, 0 to 65535, has to differ from that of other messages to the
-    same recipient that are under way; a header takes its low octet.
-
-    Raises `InvalidInput` where `message` holds a lone surrogate, takes more than 255 parts, or as message_payload
-    more than 65535 octets, and where `reference` is out of range; `WrongType` if `message` is not a str.
+    :param reference: 0 to 65535; has to differ from that of other messages to the same recipient that are under way.
+        A header takes its low octet.
+    :param long: how a message of more than one segment goes: `udh`, with a header of concatenation in each part;
+        `sar`, with the TLVs sar_msg_ref_num, sar_total_segments and sar_segment_seqnum; `payload`, whole in one part,
+        as message_payload, for the SMSC to cut.
+    :raises InvalidInput: `message` holds a lone surrogate, takes more than 255 parts, or as message_payload more than
+        65535 octets, or as a `WrongType` is not a str; or `reference` is out of range.
     """
     if not 0 <= reference <= 0xFFFF:
         raise InvalidInput(f"reference: {reference} is not within 0 to {0xFFFF}")

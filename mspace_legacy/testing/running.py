@@ -51,7 +51,10 @@ class RunningEmulator:
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:port`, which is a `main_url` and a `base_url` too."""
+        """`http://127.0.0.1:port`, which is a `main_url` and a `base_url` too.
+
+        :raises InvalidInput: it does not run; so do the others.
+        """
         if self._server is None:
             raise InvalidInput(_NOT_RUNNING)
         return self._server.url

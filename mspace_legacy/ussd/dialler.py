@@ -161,6 +161,7 @@ class Dialler:
         :param service_code: the client's own code, where more is dialled along with it: of `*384*1*2#`, with the
             service code `*384#`, the callback gets `1*2` as the first entry. By default it is `code`.
         :param session_id: by default one that was never there before.
+        :raises InvalidInput: a code or a number that can't be right. Nothing was sent.
         """
         service_code = service_code or code
         stem = service_code.removesuffix("#")
@@ -177,7 +178,10 @@ class Dialler:
         return self._step(code, request)
 
     def enter(self, entry: str) -> Dialler:
-        """Enter `entry` and send it."""
+        """Enter `entry` and send it.
+
+        :raises InvalidInput: no session is open.
+        """
         if self.ended or self._request is None:
             raise InvalidInput("no session is open: dial first")
         before = self._request
@@ -186,7 +190,10 @@ class Dialler:
         return self._step(entry, request)
 
     def repeat(self) -> Dialler:
-        """Deliver the last step once more, as a network does that had no answer: it should change nothing."""
+        """Deliver the last step once more, as a network does that had no answer: it should change nothing.
+
+        :raises InvalidInput: nothing was sent yet.
+        """
         if self._request is None:
             raise InvalidInput("nothing was sent: dial first")
         return self._step(self.transcript[-1].entered, self._request, is_new=False)

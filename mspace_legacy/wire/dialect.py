@@ -39,7 +39,10 @@ class Dialect(Protocol):
     PATH: str
 
     def decode_request(self, request: Request) -> Incoming:
-        """What a request asks for; `RequestError` where it is not in the documented form."""
+        """What a request asks for.
+
+        :raises RequestError: it is not in the documented form.
+        """
 
     def encode_reply(self, call: Call[Any], outcome: Any, form: Form) -> Response:
         """The reply that tells `outcome`, a model or a `ServiceError`."""
@@ -58,7 +61,10 @@ def call_of(operation: str, fields: dict[str, Any]) -> Call[Any]:
 
 
 def check_not_empty(call: Call[Any]) -> None:
-    """That a send says what to whom; else `RequestError`."""
+    """That a send says what to whom.
+
+    :raises RequestError: it does not.
+    """
     if isinstance(call, SendText):
         for key, value in (("recipient", "".join(call.recipients)), ("message", call.message)):
             if not value:
@@ -79,9 +85,10 @@ def error_page(status: int, text: str) -> Response:
 
 
 def path_below(url: str, path: str, *, liberal: bool = False) -> str:
-    """What stands below the service's path in a URL; `RequestError` where the URL lies elsewhere or has a query.
+    """What stands below the service's path in a URL.
 
     :param liberal: a question mark below the path is left to whoever reads on.
+    :raises RequestError: the URL lies elsewhere, or has a query.
     """
     above, found, below = url.partition(f"{path}/")
     if not found or "?" in above:

@@ -48,10 +48,11 @@ class Unreadable(Exception):
 
 
 def parse_json(text: str, *, unique: bool = False, numbers_as_text: bool = False) -> Any:
-    """The value of a JSON text; `Unreadable` for what is not JSON, is nested too deep, or holds a number too long.
+    """The value of a JSON text.
 
     :param unique: refuse an object that has a key twice, where JSON leaves open which one counts.
     :param numbers_as_text: give numbers as they are written, where they stand for a text of digits.
+    :raises Unreadable: it is not JSON, is nested too deep, or holds a number too long.
     """
     hook = _unique_keys if unique else None
     whole, broken = (str, str) if numbers_as_text else (_whole_number, None)
@@ -79,7 +80,10 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def parse_xml(body: bytes) -> Element:
-    """The root of an XML document; `Unreadable` for what is not XML, nested too deep, or has a DTD or an entity."""
+    """The root of an XML document.
+
+    :raises Unreadable: it is not XML, is nested too deep, or has a DTD or an entity.
+    """
     # Imported when the first XML comes: most programs never see one, and it doubles the time of the import.
     from xml.etree.ElementTree import TreeBuilder
 

@@ -355,9 +355,10 @@ def failure_text(error: ServiceError) -> str:
 
 
 def content_of(response: Response, *, unique: bool = False) -> Content:
-    """What the body holds; `Unreadable` where it is neither safe XML nor JSON nor a text.
+    """What the body holds.
 
-    :param unique: and where an object of it has a name twice.
+    :param unique: refuse an object that has a name twice.
+    :raises Unreadable: it is neither safe XML nor JSON nor a text.
     """
     body = response.body.removeprefix(_BOM).strip()
     if not body:

@@ -17,6 +17,8 @@ def encode_segments(pairs: Sequence[tuple[str, str]]) -> str:
     """`key=value/key=value`, values as UTF-8, all but the RFC 3986 unreserved characters percent-encoded.
 
     The comma that separates recipients stays as it is, as the vendor's examples show it.
+
+    :raises InvalidInput: a text with half of a surrogate pair in it; see `lone_surrogate`.
     """
     try:
         return "/".join([f"{key}={_escaped(key, value)}" for key, value in pairs])
@@ -46,10 +48,12 @@ def lone_surrogate(key: str, value: str) -> InvalidInput | None:
 
 
 def decode_segments(path: str, keys: Sequence[str]) -> list[str]:
-    """The values of `path`, which holds exactly `keys`, in that order; else `RequestError`.
+    """The values of `path`, which holds exactly `keys`, in that order.
 
     Strict, so that a server of ours tells a caller's mistake: a slash or a semicolon that was not encoded cuts a
-    value off at other servers, so it is refused here. Errors name keys, never values.
+    value off at other servers, so it is refused here.
+
+    :raises RequestError: names keys, never values.
     """
     values = _values(path.split("/"), keys)
     return [_decode(key, value) for key, value in zip(keys, values, strict=True)]

@@ -125,7 +125,10 @@ def encode_request(call: Call[Any], api_key: Secret, *, base: str, style: Style 
 
 
 def checked_key(api_key: Secret) -> Secret:
-    """`api_key`, which a header can hold; else `InvalidInput`, without it."""
+    """`api_key`, which a header can hold.
+
+    :raises InvalidInput: none can; without it.
+    """
     if not _fits_a_header(api_key.reveal()):
         raise InvalidInput(
             "the API key is empty, or holds a space at an end, a line break or a character beyond ASCII, which no "
