@@ -411,6 +411,8 @@ class Link:
         """When the bind was last of use: its outage is reckoned from then."""
         self._ended: MSpaceError | None = None
         self._thread: threading.Thread | None = None
+        self._binding: _Connection | None = None
+        """One whose bind is not answered yet."""
         # Here, not in the thread, so that a wrong password is told to whoever gave it.
         self._connection: _Connection | None = self._connected()
         self._start()
@@ -525,13 +527,13 @@ class Link:
             self._unbind()
             self._advance()
             self._changed.wait_for(lambda: self._thread is None, min(self._reply_timeout, _LONGEST_UNBIND))
-            self._stop.set()
+            self._stop_connecting()
             if self._connection is not None:
                 self._connection.over = self._connection.over or "it was closed"
                 self._connection.wake()
             self._parked.notify()
         if thread is not None:
-            # While it connects it can't be called off.
+            # Until there is a connection it can't be called off.
             thread.join(self._connect_timeout + self._reply_timeout)
 
     def let_go(self) -> None:
@@ -573,7 +575,7 @@ class Link:
         connection = self._connection
         if connection is None:
             if self._closing and self._is_idle():
-                self._stop.set()
+                self._stop_connecting()
             return
         session = connection.session
         now = time.monotonic()
@@ -592,6 +594,11 @@ class Link:
         connection.write()
         if connection.is_waited_for and connection.wakes_at > self._next_time(connection):
             connection.wake()
+
+    def _stop_connecting(self) -> None:
+        self._stop.set()
+        if self._binding is not None:
+            self._binding.wake()
 
     def _unbind(self) -> None:
         if not self._unbinding and self._connection is not None:
@@ -869,11 +876,15 @@ class Link:
         )
         bound = False
         try:
+            self._binding = connection
             self._ask_to_be_bound(connection)
             bound = True
         finally:
-            if not bound:
-                connection.close()
+            with self._lock:
+                # Not while another thread is about to wake it.
+                self._binding = None
+                if not bound:
+                    connection.close()
         return connection
 
     def _opened(self) -> socket.socket | NotSent:
@@ -895,9 +906,10 @@ class Link:
         session.bind(self._bind, time.monotonic())
         while True:
             connection.write()
+            connection.wakes_at = session.next_time
+            # Not before: who stops it from here on wakes it.
             if connection.over or self._stop.is_set():
                 raise self._no_connection(connection.over or "it was closed", "not-connected")
-            connection.wakes_at = session.next_time
             connection.wait()
             data = connection.read()
             now = time.monotonic()

@@ -1319,6 +1319,17 @@ def test_closing_while_it_connects() -> None:
         assert time.monotonic() - began < 5
 
 
+def test_closing_while_a_bind_is_not_answered() -> None:
+    with Smsc() as smsc:
+        sender = transmitter(smsc, timeout=20.0)
+        smsc.script = no_answer
+        smsc.hang_up()
+        eventually(lambda: len(smsc.peers) == 2 and smsc.peers[1].received)
+        began = time.monotonic()
+        sender.close()
+        assert time.monotonic() - began < 3
+
+
 def test_a_service_that_unbinds() -> None:
     with Smsc() as smsc, transmitter(smsc) as sender:
         sender.send("MSPACE", NUMBER, "one")
