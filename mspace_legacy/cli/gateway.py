@@ -23,7 +23,7 @@ from mspace_legacy.migration.routes import Routes
 from mspace_legacy.migration.settings import Settings, load_settings
 from mspace_legacy.server import Server
 from mspace_legacy.transport.listener import listening
-from mspace_legacy.wire import legacy
+from mspace_legacy.wire import legacy, v2
 
 __all__ = ["gateway", "verifier"]
 
@@ -55,10 +55,9 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
     usernames = AccountStore.load(settings.accounts).usernames
     if check:
         if as_json:
-            show_json({"routes": str(settings.routes), "usernames": list(usernames)})
+            show_json({**_upstream(settings), "usernames": list(usernames)})
         else:
-            show(f"routes    {settings.routes}")
-            show(f"accounts  {', '.join(usernames)}")
+            _show({**_upstream(settings), "accounts": ", ".join(usernames)})
         return DONE
     workers = settings.workers or processors()
     with listening(settings.host, settings.port) as listener, _shared_counts(workers):
@@ -86,11 +85,22 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
 def _tell(settings: Settings, address: tuple[str, int], *, as_json: bool) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     main_url = legacy.base_url(f"http://{host}:{address[1]}")
+    told = {"main_url": main_url, **_upstream(settings)}
     if as_json:
-        show_json({"main_url": main_url, "routes": str(settings.routes)})
+        show_json(told)
     else:
-        show(f"main_url  {main_url}")
-        show(f"routes    {settings.routes}")
+        _show(told)
+
+
+def _upstream(settings: Settings) -> dict[str, str]:
+    """Where calls go from here: the routes, and where the APIs live that they may lead to."""
+    legacy_api = {"legacy": legacy.base_url(settings.main_url)} if settings.main_url else {}
+    return {"routes": str(settings.routes), **legacy_api, "v2": v2.base_url(settings.base_url)}
+
+
+def _show(told: dict[str, str]) -> None:
+    for name, value in told.items():
+        show(f"{name:8}  {value}")
 
 
 def _serve(settings: Settings, config_file: str, listener: socket.socket, tell: Callable[[], None]) -> None:

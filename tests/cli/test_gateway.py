@@ -241,10 +241,12 @@ def test_check_reads_everything_and_asks_nobody(
     out = capsys.readouterr().out
     assert "sendtext=canary:5, subusers=legacy" in out
     assert "accounts  demo, subuser1" in out
+    assert f"legacy    {upstream[1]}{PATH}\nv2        {upstream[1]}/smsapi/v2\n" in out
     assert main(["gateway", "--config", str(file), "--check", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["usernames"][:2] == ["demo", "subuser1"]
     assert "sendtext=canary:5" in told["routes"]
+    assert (told["legacy"], told["v2"]) == (f"{upstream[1]}{PATH}", f"{upstream[1]}/smsapi/v2")
     assert upstream[0].requests == []
 
 
