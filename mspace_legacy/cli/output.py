@@ -229,7 +229,9 @@ def show_error(
                     "advice": advice,
                     "exit_code": code,
                 }
-                show_json({"error": error, **(result_document(result) if result else {}), **(beside or {})})
+                # On one line, as it may come after others that are a line each.
+                told = {"error": error, **(result_document(result) if result else {}), **(beside or {})}
+                click.echo(json.dumps(told))
                 return
             if result:
                 show_result(result)

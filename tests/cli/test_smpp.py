@@ -226,6 +226,13 @@ def test_a_wrong_password_is_a_failure_and_not_shown(arguments: list[str], smsc:
     assert "canary" not in ended.err
 
 
+def test_an_error_is_one_line_of_json_too_as_what_came_before_it_was(smsc: Smsc) -> None:
+    ended = run(*smpp("listen", smsc, "--json"), env=account(PASSWORD="canary-8"))
+    (line,) = ended.out.splitlines()
+    assert json.loads(line)["error"]["kind"] == "AuthenticationError"
+    assert "canary" not in line
+
+
 def test_a_password_comes_from_a_file(smsc: Smsc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "password").write_text(f"{PASSWORD}\n", "utf-8")
     monkeypatch.setenv("MSPACE_SMPP_PASSWORD", "wrong")
