@@ -427,7 +427,8 @@ MADE_ELSEWHERE = {"Gateway", "Exchange", "Comparison", "Comparisons", "Differenc
 NOT_GIVEN_ANY = {
     "__version__", "errors", "segments", "Segments", "Outcome", "SendResult", "SentMessage", "SubUser", "TopUp",
     "DeliveryReport", "ResellerClient", "Route", "Routes", "load_settings", "DEFAULT_PORT", "Concatenation",
-    "Deliveries", "Delivery", "IncomingText", "MessageState", "Receipt", "SubmittedMessage",
+    "Deliveries", "Delivery", "IncomingText", "MessageState", "Receipt", "ReceivedText", "SubmittedMessage",
+    "reassemble",
 }  # fmt: skip
 """Neither takes a password or a key; what a service tells stands in them as it was told."""
 

@@ -26,8 +26,9 @@ from mspace_legacy.cli.sending import send_text
 from mspace_legacy.cli.serving import stopped_by_signals
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
-from mspace_legacy.smpp.client import DEFAULT_PORT, IncomingText, Receiver, Transmitter
+from mspace_legacy.smpp.client import DEFAULT_PORT, Receiver, Transmitter
 from mspace_legacy.smpp.receipts import Receipt
+from mspace_legacy.smpp.text import IncomingText
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT
 
 __all__ = ["smpp"]
@@ -283,7 +284,7 @@ def _line(came: Receipt | IncomingText) -> str:
 def _document(came: Receipt | IncomingText) -> dict[str, Any]:
     """What came, for programs: octets in hexadecimal, times as the service's own clock had them."""
     if isinstance(came, IncomingText):
-        return {"kind": "text", **asdict(came), "octets": came.octets.hex()}
+        return {"kind": "text", **asdict(came), "text": came.text, "octets": came.octets.hex()}
     return {
         "kind": "receipt",
         **asdict(came),

@@ -9,15 +9,25 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import struct
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from http.client import responses
 from urllib.parse import unquote
 
-from mspace_legacy.errors import ProtocolError
+from mspace_legacy.errors import InvalidInput, ProtocolError
 from mspace_legacy.models import CALLS
 from mspace_legacy.secrets import MASK, Secret, redact
-from mspace_legacy.smpp.pdu import COMMANDS, BindReceiver, BindTransceiver, BindTransmitter, Pdu, encode, status_name
+from mspace_legacy.smpp.pdu import (
+    COMMANDS,
+    BindReceiver,
+    BindTransceiver,
+    BindTransmitter,
+    Outbind,
+    Pdu,
+    encode,
+    status_name,
+)
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response, header
 
@@ -220,10 +230,15 @@ def masked_pdu(pdu: Pdu | ProtocolError | None, secrets: Iterable[Secret] = ()) 
     if isinstance(pdu, ProtocolError):
         return redact(f"{lines[0]}, sequence_number {pdu.sequence_number}, can't be read: {pdu}", secrets)
     lines += [f"  {field.name}: {_field(field.name, getattr(pdu, field.name))}" for field in fields(pdu)]
-    # What stands behind the last TLV is read, but nothing writes it.
-    octets = encode(replace(pdu, rest=b"")) + pdu.rest
-    octets = len(octets).to_bytes(4, "big") + octets[4:]
-    if isinstance(pdu, (BindReceiver, BindTransmitter, BindTransceiver)):
+    try:
+        # Nothing writes these, but others do, and they are read; so is what stands behind the last TLV.
+        octets = encode(replace(pdu, sequence_number=1, command_status=0, rest=b"")) + pdu.rest
+    except InvalidInput as error:
+        return redact("\n".join([*lines, "", f"octets that this library would not write: {error}"]), secrets)
+    octets = (
+        struct.pack(">4I", len(octets), pdu.command_id, pdu.command_status, pdu.sequence_number) + octets[_HEADER:]
+    )
+    if isinstance(pdu, (BindReceiver, BindTransmitter, BindTransceiver, Outbind)):
         start = octets.index(0, _HEADER) + 1
         end = octets.index(0, start)
         told = f"{octets[:start].hex(' ')} {MASK} {octets[end:].hex(' ')}"

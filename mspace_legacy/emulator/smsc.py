@@ -19,6 +19,7 @@ import math
 import socket
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Literal
@@ -58,7 +59,7 @@ from mspace_legacy.smpp.pdu import (
     status_name,
 )
 from mspace_legacy.smpp.receipts import MessageState, write_receipt
-from mspace_legacy.smpp.text import ReceivedPart, read_part
+from mspace_legacy.smpp.text import IncomingText, read_part
 from mspace_legacy.transport.listener import RESET_ON_CLOSE, listening
 
 __all__ = ["Smsc"]
@@ -194,7 +195,8 @@ class Smsc:
 
 
 class _Claims:
-    """Which receipts are with a receiver, or wait before they are tried again: no other receiver gets those."""
+    """Which receipts are with a receiver, wait before they are tried again, or for the answer to their message: no
+    receiver gets those."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -210,6 +212,13 @@ class _Claims:
             free = [receipt for receipt in due if receipt.message_id not in self._until][:count]
             self._until.update((receipt.message_id, math.inf) for receipt in free)
         return free
+
+    def submit(self, take: Callable[[], str]) -> str:
+        """The id of the message that `take` takes. Its receipt is nobody's until it is given back."""
+        with self._lock:
+            message_id = take()
+            self._until[message_id] = math.inf
+        return message_id
 
     def drop(self, message_id: str) -> None:
         """It was acknowledged."""
@@ -246,9 +255,12 @@ class _Connection:
         self._decoder = Decoder()
         self._state = _State.OPEN
         self._username = ""
-        self._out: list[tuple[float, int, bytes]] = []
+        self._out: list[tuple[float, int, bytes, str]] = []
+        """A heap: when each is due, in which order, its octets, and of which message it tells the id."""
+        self._untold: set[str] = set()
+        """Messages whose ids are not told yet."""
         self._order = itertools.count()
-        self._overtaken: bytes = b""
+        self._overtaken: tuple[bytes, str] | None = None
         self._overtaken_until = math.inf
         self._number = 0
         self._unanswered: dict[int, tuple[str, DeliverSm, float]] = {}
@@ -264,7 +276,7 @@ class _Connection:
         except _HangUp:
             pass
         finally:
-            for message_id, *_ in self._unanswered.values():
+            for message_id in (*self._untold, *(message_id for message_id, *_ in self._unanswered.values())):
                 self._claims.give_back(message_id)
 
     def _read(self) -> bytes:
@@ -292,17 +304,20 @@ class _Connection:
     def _send(self, pdu: Pdu) -> None:
         self._schedule(encode(pdu), 0)
 
-    def _schedule(self, octets: bytes, delay: float) -> None:
+    def _schedule(self, octets: bytes, delay: float, message_id: str = "") -> None:
         # From when it was asked for: what the answer took to make is part of the delay.
-        heapq.heappush(self._out, (self._heard + delay, next(self._order), octets))
+        heapq.heappush(self._out, (self._heard + delay, next(self._order), octets, message_id))
 
     def _write(self) -> None:
         now = time.monotonic()
         if now >= self._overtaken_until:
             self._let_go(0)
         octets = bytearray()
+        told = []
         while self._out and self._out[0][0] <= time.monotonic():
-            octets += heapq.heappop(self._out)[2]
+            *_, due, message_id = heapq.heappop(self._out)
+            octets += due
+            told.append(message_id)
         if not octets:
             return
         self._socket.settimeout(_LONGEST_WRITE)
@@ -311,10 +326,15 @@ class _Connection:
                 self._socket.sendall(bytes((octet,)))
         else:
             self._socket.sendall(octets)
+        for message_id in self._untold.intersection(told):
+            self._untold.remove(message_id)
+            self._claims.give_back(message_id)
 
     def _let_go(self, delay: float) -> None:
-        self._schedule(self._overtaken, delay)
-        self._overtaken, self._overtaken_until = b"", math.inf
+        if self._overtaken:
+            octets, message_id = self._overtaken
+            self._schedule(octets, delay, message_id)
+        self._overtaken, self._overtaken_until = None, math.inf
 
     # Reading
 
@@ -448,17 +468,16 @@ class _Connection:
         response = SubmitSmResp(sequence_number=number, command_status=status, message_id=message_id)
         self._note(request, response, message_id=message_id)
         answer = encode(response)
-        self._answer(answer * 2 if "duplicate" in kinds else answer, kinds)
+        self._answer(answer * 2 if "duplicate" in kinds else answer, message_id, kinds)
 
-    def _answer(self, octets: bytes, kinds: dict[FaultKind, float]) -> None:
+    def _answer(self, octets: bytes, message_id: str, kinds: dict[FaultKind, float]) -> None:
         delay = kinds.get("delay", 0.0)
         if "reorder" in kinds and not self._overtaken:
-            self._overtaken = octets
+            self._overtaken = octets, message_id
             self._overtaken_until = self._heard + delay + _LONGEST_REORDER
             return
-        self._schedule(octets, delay)
-        if self._overtaken:
-            self._let_go(delay)
+        self._schedule(octets, delay, message_id)
+        self._let_go(delay)
 
     def _submitted(self, request: SubmitSm) -> tuple[CommandStatus, str]:
         """Take a message, or tell why not: the status, and the id."""
@@ -468,21 +487,24 @@ class _Connection:
         status = _fault(request, part)
         if status:
             return status, ""
+        take = partial(
+            self._ledger.submit,
+            self._username,
+            Address(request.source_addr_ton, request.source_addr_npi, request.source_addr),
+            Address(request.dest_addr_ton, request.dest_addr_npi, request.destination_addr),
+            _stored_text(part),
+            segments=_segments(part),
+            receipt=_RECEIPTS[request.registered_delivery & _RECEIPT_BITS],
+        )
         try:
-            message_id = self._ledger.submit(
-                self._username,
-                Address(request.source_addr_ton, request.source_addr_npi, request.source_addr),
-                Address(request.dest_addr_ton, request.dest_addr_npi, request.destination_addr),
-                _stored_text(part),
-                segments=_segments(part),
-                receipt=_RECEIPTS[request.registered_delivery & _RECEIPT_BITS],
-            )
+            message_id = self._claims.submit(take)
         except InvalidSenderId:
             return CommandStatus.ESME_RINVSRCADR, ""
         except InvalidRecipient:
             return CommandStatus.ESME_RINVDSTADR, ""
         except ServiceError:
             return CommandStatus.ESME_RSUBMITFAIL, ""
+        self._untold.add(message_id)
         return CommandStatus.ESME_ROK, message_id
 
     # Receipts
@@ -522,7 +544,7 @@ _LAST_PRIORITY = 3
 """Sections 5.2.5, 5.2.6 and 5.2.14; what is beyond is reserved."""
 
 
-def _fault(request: SubmitSm, part: ReceivedPart) -> CommandStatus:
+def _fault(request: SubmitSm, part: IncomingText) -> CommandStatus:
     """What the standard has to say against it, or ESME_ROK."""
     faults = (
         (request.source_addr_ton > _LAST_TYPE_OF_NUMBER, CommandStatus.ESME_RINVSRCTON),
@@ -550,7 +572,7 @@ _SAR_HEADER = 6
 """Octets of the header that the SMSC makes of the sar parameters."""
 
 
-def _fits_with_header(request: SubmitSm, part: ReceivedPart) -> bool:
+def _fits_with_header(request: SubmitSm, part: IncomingText) -> bool:
     """Whether a part of a message is short enough for its header: nobody cuts it any more."""
     header = len(request.user_data) - len(part.octets)
     if not header and part.concatenation:
@@ -563,7 +585,7 @@ def _fits_with_header(request: SubmitSm, part: ReceivedPart) -> bool:
     return len(part.octets) <= _OCTETS - header
 
 
-def _segments(part: ReceivedPart) -> int:
+def _segments(part: IncomingText) -> int:
     """What it costs: one credit for each short message on the air."""
     if part.text is not None and (_is_gsm7(part) or sms.segments(part.text).encoding == "ucs2"):
         # A part that fits has one, be it ever so long: its header was reckoned with before.
@@ -572,18 +594,21 @@ def _segments(part: ReceivedPart) -> int:
     return 1 if length <= _OCTETS else math.ceil(length / _OCTETS_OF_A_PART)
 
 
-_UCS2 = 0x08
+_UCS2 = "utf-16-be"
 
 
-def _is_gsm7(part: ReceivedPart) -> bool:
+def _is_gsm7(part: IncomingText) -> bool:
     """Whether it is sent in septets: text that the alphabet has, unless the caller wants it as UCS-2."""
-    return part.data_coding != _UCS2 and part.text is not None and sms.segments(part.text).encoding == "gsm7"
+    return part.encoding != _UCS2 and part.text is not None and sms.segments(part.text).encoding == "gsm7"
 
 
-def _stored_text(part: ReceivedPart) -> str:
+def _stored_text(part: IncomingText) -> str:
     """The text as the ledger keeps it; octets that are none, as what they are."""
     if part.text is not None:
         return part.text
+    if part.readable and part.encoding == _UCS2 and part.concatenation and len(part.octets) % 2 == 0:
+        # It was cut between the halves of a pair.
+        return part.octets.decode(_UCS2, "replace")
     return f"<{len(part.octets)} octets, data_coding {part.data_coding}: {part.octets.hex()}>"
 
 

@@ -14,7 +14,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
@@ -37,10 +36,10 @@ from mspace_legacy.smpp.link import Link, Sending
 from mspace_legacy.smpp.pdu import BindReceiver, BindTransmitter, CommandStatus, DeliverSm, SubmitSm, encode
 from mspace_legacy.smpp.receipts import Receipt, read_receipt
 from mspace_legacy.smpp.session import Session
-from mspace_legacy.smpp.text import Concatenation, read_part, write_text
+from mspace_legacy.smpp.text import IncomingText, read_part, write_text
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT, Timeout, checked_timeout
 
-__all__ = ["DEFAULT_PORT", "IncomingText", "Receiver", "Transmitter"]
+__all__ = ["DEFAULT_PORT", "Receiver", "Transmitter"]
 
 DEFAULT_PORT = 2775
 """The vendor's, and the one that is registered for SMPP."""
@@ -162,14 +161,14 @@ class Transmitter:
         if not message:
             raise InvalidInput("message is empty")
         parts = write_text(message, reference=next(self._references) & 0xFFFF, long=self._long)
-        ton, npi = _type_of_sender(sender_id)
+        ton, npi, source = _source_address(sender_id)
         octets = [
             encode(
                 SubmitSm(
                     sequence_number=1,
                     source_addr_ton=ton,
                     source_addr_npi=npi,
-                    source_addr=sender_id,
+                    source_addr=source,
                     dest_addr_ton=_INTERNATIONAL,
                     dest_addr_npi=_ISDN,
                     destination_addr=number,
@@ -295,37 +294,19 @@ _RECEIPT_WANTED = 1
 _LONGEST_SHORT_CODE = 8
 
 
-def _type_of_sender(sender_id: str) -> tuple[int, int]:
-    """Type and plan of a source address: a name, a short code or a number. As is usual; the vendor names none."""
+def _source_address(sender_id: str) -> tuple[int, int, str]:
+    """Type, plan and value: of a name, a short code or a number. As is usual; the vendor names none."""
     if not isinstance(sender_id, str):
         raise WrongType(f"sender_id is a {type(sender_id).__name__}: give a str")
     if not sender_id:
         raise InvalidInput("sender_id is empty")
-    if not (sender_id.isascii() and sender_id.isdigit()):
-        return _ALPHANUMERIC, 0
-    return (_NETWORK_SPECIFIC, 0) if len(sender_id) <= _LONGEST_SHORT_CODE else (_INTERNATIONAL, _ISDN)
-
-
-@dataclass(frozen=True, slots=True)
-class IncomingText:
-    """A text that somebody sent, or one part of it.
-
-    `text` is None where the octets are none that can be read for sure; `octets` are always there. `concatenation`
-    says which part of how many it is. Putting parts together is left to the application, with `text.reassemble`: each
-    is acknowledged by itself, and some services send the next only then, so that a part held back here would hold up
-    the rest, and one acknowledged but held in memory would be lost with the process.
-    """
-
-    sender: str
-    recipient: str
-    text: str | None
-    octets: bytes
-    concatenation: Concatenation | None = None
-
-
-def _incoming_text(request: DeliverSm) -> IncomingText:
-    part = read_part(request)
-    return IncomingText(part.source_addr, part.destination_addr, part.text, part.octets, part.concatenation)
+    digits = sender_id.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return _ALPHANUMERIC, 0, sender_id
+    if len(sender_id) <= _LONGEST_SHORT_CODE:
+        return _NETWORK_SPECIFIC, 0, sender_id
+    # The type says what the plus does.
+    return _INTERNATIONAL, _ISDN, digits
 
 
 class Receiver:
@@ -337,7 +318,10 @@ class Receiver:
 
     :param handler: is given a `Receipt` or an `IncomingText`, one after the other, in a thread of its own. What it
         was given is acknowledged only when it has returned. If it raises, or the connection is lost meanwhile, the
-        service delivers again: the same one may come twice.
+        service delivers again: the same one may come twice. The parts of a long text are put together by the
+        application, with `reassemble`: each is acknowledged by itself, and some services send the next only then, so
+        that a part held back here would hold up the rest, and one acknowledged but held in memory would be lost with
+        the process.
     :param deliveries: is told each receipt before the handler is; see `Deliveries`.
 
     The others are those of `Transmitter`.
@@ -428,7 +412,7 @@ class Receiver:
             receipt = read_receipt(request)
             if receipt and self._deliveries:
                 self._deliveries.match(receipt)
-            self._handler(receipt or _incoming_text(request))
+            self._handler(receipt or read_part(request))
         except BaseException as error:
             # Whatever it is: the message must come again, and the thread must live. Its text may hold what was sent.
             _log.error("the handler failed, the message will be delivered again: %s", type(error).__name__)

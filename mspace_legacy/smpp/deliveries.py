@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -88,9 +89,9 @@ class Deliveries:
                 self._places[id_key(message_id)] = (tracked, place)
                 for key in self._spellings(message_id):
                     receipt = self._early.get(key)
-                    if receipt and _same_number(message.recipient, receipt.recipient):
+                    if receipt and _may_be_of(message, receipt):
                         tracked.tell(place, self._early.pop(key).state)
-                        self._note_spelling(message_id, key, self._early)
+                        self._note_spelling(message_id, receipt, key, self._early)
                         break
             _cut(self._places, self._most)
 
@@ -100,9 +101,9 @@ class Deliveries:
             for key in self._spellings(receipt.message_id):
                 if found := self._places.get(key):
                     tracked, place = found
-                    if _same_number(tracked.message.recipient, receipt.recipient):
+                    if _may_be_of(tracked.message, receipt):
                         tracked.tell(place, receipt.state)
-                        self._note_spelling(receipt.message_id, key, self._places)
+                        self._note_spelling(receipt.message_id, receipt, key, self._places)
                         return tracked.delivery()
             if receipt.message_id:
                 key = id_key(receipt.message_id)
@@ -123,15 +124,27 @@ class Deliveries:
     def _spellings(self, message_id: str) -> tuple[str, ...]:
         return id_spellings(message_id)[: 1 if self._written_alike else None]
 
-    def _note_spelling(self, message_id: str, key: str, known: Mapping[str, object]) -> None:
+    def _note_spelling(self, message_id: str, receipt: Receipt, key: str, known: Mapping[str, object]) -> None:
+        if receipt.message_id not in receipt.text != "":
+            # It stood in the TLV alone, and says nothing of how texts have it.
+            return
         first, *others = id_spellings(message_id)
         # Where another spelling is known too, it may have been meant; where there is no other, it says nothing.
         if key == first and others and not any(other in known for other in others):
             self._written_alike = True
 
 
-def _same_number(sent: str, receipted: str) -> bool:
-    return not receipted or msisdn.subscriber_number(sent) == msisdn.subscriber_number(receipted)
+_WHOLE_NUMBER = re.compile(r"\+?[0-9]{9,}")
+"""Longer than a short code, and not masked."""
+
+
+def _may_be_of(message: SubmittedMessage, receipt: Receipt) -> bool:
+    """Whether the addresses say nothing against it. It comes from the message's recipient (section 4.6.1), but some
+    services leave both as they were in the message, mask the number, or put a code of their own there.
+    """
+    addresses = filter(_WHOLE_NUMBER.fullmatch, (receipt.recipient, receipt.sender_id))
+    told = {*map(msisdn.subscriber_number, addresses)} - {msisdn.subscriber_number(message.sender_id)}
+    return not told or msisdn.subscriber_number(message.recipient) in told
 
 
 def _cut(remembered: OrderedDict[str, Any], most: int) -> None:

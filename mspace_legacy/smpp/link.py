@@ -703,12 +703,10 @@ class Link:
                         connection.over = "it takes nothing more"
                     case Incoming(request):
                         incoming.append(request)
-                    case Unreadable(error):
-                        _log.warning("%s: the service sent what can't be read, and was told so: %s", self, error)
-                    case Stray(response):
-                        _log.warning("%s: an answer that nothing waits for: %s", self, type(response).__name__)
                     case Ended(reason):
                         connection.over = reason
+                    case _:
+                        self._warn(event)
             self._advance()
             connection.wakes_at = self._next_time(connection)
             if self._settled and threading.current_thread() is not self._thread:
@@ -716,6 +714,14 @@ class Link:
         for request in incoming:
             if self._on_incoming is not None:
                 self._on_incoming(session, request)
+
+    def _warn(self, event: Event) -> None:
+        """Log what is of no use."""
+        match event:
+            case Unreadable(error):
+                _log.warning("%s: the service sent what can't be read: %s", self, error)
+            case Stray(response):
+                _log.warning("%s: an answer that nothing waits for: %s", self, type(response).__name__)
 
     def _answered(self, part: _Part, response: Pdu, now: float) -> None:
         self._note_use(now)
@@ -922,6 +928,7 @@ class Link:
                     connection.came_with_the_bind = list(events)
                     connection.wakes_at = now
                     return
+                self._warn(event)
                 if isinstance(event, Ended):
                     connection.over = event.reason
 
@@ -968,7 +975,9 @@ def _contradiction(response: Pdu) -> str:
     """Why an answer to submit_sm tells neither that it was taken nor that it was refused; empty where it does."""
     if isinstance(response, GenericNack) and not response.command_status:
         return "refused by generic_nack as ESME_ROK"
-    if isinstance(response, SubmitSmResp) and response.command_status and response.message_id:
+    # Where a refusal has no body but TLVs, the first one's tag is read as an id, which it can't be.
+    has_id = isinstance(response, SubmitSmResp) and response.message_id and response.message_id.isprintable()
+    if has_id and response.command_status:
         return f"refused as {status_name(response.command_status)}, and given an id"
     return ""
 

@@ -42,6 +42,7 @@ from mspace_legacy.errors import InvalidInput, ProtocolError, WrongType
 from mspace_legacy.secrets import Secret
 
 __all__ = [
+    "AlertNotification",
     "COMMANDS",
     "MAX_LENGTH",
     "BindReceiver",
@@ -600,6 +601,20 @@ class EnquireLinkResp(Pdu):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertNotification(Pdu):
+    """alert_notification, section 4.12.1: a subscriber can be reached again. There is no response to it."""
+
+    command_id = 0x00000102
+
+    source_addr_ton: _Octet = 0
+    source_addr_npi: _Octet = 0
+    source_addr: Annotated[str, _Text(65, CommandStatus.ESME_RINVSRCADR)] = ""
+    esme_addr_ton: _Octet = 0
+    esme_addr_npi: _Octet = 0
+    esme_addr: Annotated[str, _Text(65, CommandStatus.ESME_RINVDSTADR)] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenericNack(Pdu):
     """generic_nack, section 4.3.1: the header of a PDU was at fault. Its number is 0 if that one's is not known."""
 
@@ -611,8 +626,8 @@ COMMANDS: Mapping[int, type[Pdu]] = MappingProxyType(
         kind.command_id: kind
         for kind in (
             BindReceiver, BindTransmitter, SubmitSm, DeliverSm, Unbind, BindTransceiver, Outbind, EnquireLink,
-            GenericNack, BindReceiverResp, BindTransmitterResp, SubmitSmResp, DeliverSmResp, UnbindResp,
-            BindTransceiverResp, EnquireLinkResp,
+            AlertNotification, GenericNack, BindReceiverResp, BindTransmitterResp, SubmitSmResp, DeliverSmResp,
+            UnbindResp, BindTransceiverResp, EnquireLinkResp,
         )
     }
 )  # fmt: skip
@@ -811,11 +826,10 @@ def answer_to(error: ProtocolError) -> Pdu | None:
 
     None for a response that could not be read: nobody answers a response.
     """
-    at_fault = COMMANDS.get(error.command_id)
-    if at_fault and not error.stream_lost:
+    if not error.stream_lost:
         if error.command_id & _RESPONSE:
             return None
-        response = COMMANDS.get(error.command_id | _RESPONSE)
+        response = COMMANDS.get(error.command_id | _RESPONSE) if error.command_id in COMMANDS else None
         if response:
             return response(sequence_number=error.sequence_number, command_status=error.command_status)
     return GenericNack(sequence_number=error.sequence_number, command_status=error.command_status)

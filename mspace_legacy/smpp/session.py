@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from mspace_legacy.errors import InvalidInput, ProtocolError
 from mspace_legacy.smpp.pdu import (
     COMMANDS,
+    AlertNotification,
     BindReceiver,
     BindResp,
     BindTransmitter,
@@ -280,8 +281,8 @@ class Session:
                 # What was submitted has been taken, or not: that is still to be told.
                 self._farewell = self._farewell or (pdu, now + _LONGEST_FAREWELL)
                 self._unbinding = True
-            case Outbind():
-                # It has no response, and we come by ourselves. Section 4.1.7.
+            case Outbind() | AlertNotification():
+                # They have no response, and we come by ourselves. Sections 4.1.7 and 4.12.
                 pass
             case _:
                 refusal = COMMANDS[pdu.command_id | _RESPONSE]
@@ -299,8 +300,14 @@ class Session:
 
     def _answered(self, pdu: Pdu) -> Event | None:
         waiting = self._waiting.get(pdu.sequence_number)
-        if waiting is None or pdu.command_id not in (waiting.kind.command_id | _RESPONSE, GenericNack.command_id):
+        if waiting is None:
             return Stray(pdu)
+        if pdu.command_id not in (waiting.kind.command_id | _RESPONSE, GenericNack.command_id):
+            if self.state is not State.OPEN or not isinstance(pdu, BindResp):
+                return Stray(pdu)
+            # Its answer, and to another bind: to wait for a better one would be in vain.
+            self.state = State.UNBOUND
+            return Ended(f"{_name(waiting.kind)} was answered by {_name(type(pdu))}")
         del self._waiting[pdu.sequence_number]
         if waiting.kind is SubmitSm:
             self._submitted -= 1

@@ -1,6 +1,6 @@
 """A message's text as the fields of PDUs, and back: alphabets, headers of concatenation, parts put together. Pure.
 
-To send: `write_text` gives one `Part` for each submit_sm. To receive: `read_part` gives a `ReceivedPart` for each
+To send: `write_text` gives one `Part` for each submit_sm. To receive: `read_part` gives a `IncomingText` for each
 deliver_sm (or submit_sm, in a server), and `reassemble` makes texts of them.
 
 The SMSC's default alphabet (data_coding 0) is taken to be GSM 03.38, one septet in each octet, as is usual; what an
@@ -20,18 +20,21 @@ from mspace_legacy.errors import InvalidInput
 from mspace_legacy.smpp.pdu import DeliverSm, SubmitSm, Tag, Tlv
 from mspace_legacy.sms import decode_gsm7, encode_gsm7, segments
 
-__all__ = ["Concatenation", "Part", "ReceivedPart", "ReceivedText", "read_part", "reassemble", "write_text"]
+__all__ = ["Concatenation", "Part", "IncomingText", "ReceivedText", "read_part", "reassemble", "write_text"]
 
 _UDHI = 0x40
 """The bit of esm_class that tells of a user data header. SMPP 3.4, section 5.2.12."""
 
 _DEFAULT_ALPHABET = 0x00
 _UCS2 = 0x08
-_CODECS = {0x01: "ascii", 0x03: "latin-1", 0x06: "iso8859-5", 0x07: "iso8859-8", _UCS2: "utf-16-be"}
+_GSM7 = "gsm7"
+_CODECS = {0x01: "ascii", 0x03: "latin-1", 0x06: "iso8859-5", 0x07: "iso8859-8"}
 """Python's codec of each data_coding that means one. SMPP 3.4, section 5.2.19."""
 
-_MESSAGE_CLASS_GSM7 = range(0xF0, 0xF4)
-"""GSM message class control, with the bit that says 8-bit data unset. 3GPP TS 23.038, section 4."""
+_IN_GSM7 = frozenset((_DEFAULT_ALPHABET, *range(0x10, 0x14), *range(0xC0, 0xE0), *range(0xF0, 0xF4)))
+_IN_UCS2 = frozenset((_UCS2, *range(0x18, 0x1C), *range(0xE0, 0xF0)))
+"""Values of data_coding that mean these alphabets, most of them with a message class, or a sign that messages wait.
+3GPP TS 23.038, section 4, to which SMPP leaves those from 0xC0 on; its 0x10 to 0x1B are sent too."""
 
 _CONCATENATED_8_BIT = 0x00
 _CONCATENATED_16_BIT = 0x08
@@ -102,12 +105,19 @@ def _octets(text: str, data_coding: int) -> bytes:
     return text.encode("utf-16-be") if data_coding == _UCS2 else encode_gsm7(text)
 
 
+def _encoding(data_coding: int) -> str | None:
+    if data_coding in _IN_GSM7:
+        return _GSM7
+    return "utf-16-be" if data_coding in _IN_UCS2 else _CODECS.get(data_coding)
+
+
 def _text(octets: bytes, data_coding: int) -> str | None:
+    encoding = _encoding(data_coding)
     try:
-        if data_coding == _DEFAULT_ALPHABET or data_coding in _MESSAGE_CLASS_GSM7:
+        if encoding == _GSM7:
             return decode_gsm7(octets)
-        if data_coding in _CODECS:
-            return octets.decode(_CODECS[data_coding])
+        if encoding:
+            return octets.decode(encoding)
     except (InvalidInput, UnicodeDecodeError):
         pass
     return None
@@ -131,19 +141,25 @@ class Concatenation:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedPart:
-    """What one PDU carries: a whole text, or one part of it.
+class IncomingText:
+    """A text that somebody sent, or one part of it: what one PDU carries.
 
     `octets` are the user data behind the header, or all of them where the header can't be read. `readable` says
-    whether they may be taken for text by `data_coding`.
+    whether they may be taken for text by `data_coding`. `concatenation` says which part of how many it is, which
+    `reassemble` puts together.
     """
 
-    source_addr: str
-    destination_addr: str
+    sender: str
+    recipient: str
     data_coding: int
     octets: bytes
     concatenation: Concatenation | None = None
     readable: bool = True
+
+    @property
+    def encoding(self) -> str | None:
+        """What `data_coding` says of the octets: `gsm7`, Python's name of a codec, or None where they are no text."""
+        return _encoding(self.data_coding)
 
     @property
     def text(self) -> str | None:
@@ -151,7 +167,7 @@ class ReceivedPart:
         return _text(self.octets, self.data_coding) if self.readable else None
 
 
-def read_part(pdu: SubmitSm | DeliverSm) -> ReceivedPart:
+def read_part(pdu: SubmitSm | DeliverSm) -> IncomingText:
     """What `pdu` carries, be it in short_message or in message_payload. Never raises.
 
     A concatenation whose numbers make no sense is none (3GPP TS 23.040, section 9.2.3.24.1).
@@ -169,7 +185,7 @@ def read_part(pdu: SubmitSm | DeliverSm) -> ReceivedPart:
             octets = octets[end:]
     if concatenation is None and pdu.sar:
         concatenation = _concatenation("sar", *pdu.sar)
-    return ReceivedPart(pdu.source_addr, pdu.destination_addr, pdu.data_coding, octets, concatenation, readable)
+    return IncomingText(pdu.source_addr, pdu.destination_addr, pdu.data_coding, octets, concatenation, readable)
 
 
 def _elements(header: bytes) -> list[tuple[int, bytes]]:
@@ -206,7 +222,7 @@ def _concatenation(
 class ReceivedText:
     """The parts of one text that have come, in their order, each number once."""
 
-    parts: tuple[ReceivedPart, ...]
+    parts: tuple[IncomingText, ...]
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -238,25 +254,25 @@ class ReceivedText:
 class _Begun:
     """Texts under the same reference. However many come, a part finds its own at once."""
 
-    texts: list[dict[int, ReceivedPart]] = field(default_factory=list)
-    seen: set[ReceivedPart] = field(default_factory=set)
+    texts: list[dict[int, IncomingText]] = field(default_factory=list)
+    seen: set[IncomingText] = field(default_factory=set)
     taken: Counter[int] = field(default_factory=Counter)
 
 
-def reassemble(parts: Iterable[ReceivedPart]) -> tuple[ReceivedText, ...]:
+def reassemble(parts: Iterable[IncomingText]) -> tuple[ReceivedText, ...]:
     """The texts that `parts`, in any order, belong to, in the order in which the first part of each came.
 
     Parts are of one text where addresses, kind, reference and total are the same. The same part twice is one part.
     Another part under a number that is taken begins another text: the reference was used again.
     """
-    texts: list[dict[int, ReceivedPart]] = []
+    texts: list[dict[int, IncomingText]] = []
     by_key: dict[tuple[object, ...], _Begun] = {}
     for part in parts:
         place = part.concatenation
         if place is None:
             texts.append({1: part})
             continue
-        key = (part.source_addr, part.destination_addr, place.kind, place.reference, place.total)
+        key = (part.sender, part.recipient, place.kind, place.reference, place.total)
         begun = by_key.setdefault(key, _Begun())
         if part in begun.seen:
             continue

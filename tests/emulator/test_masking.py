@@ -20,6 +20,7 @@ from mspace_legacy.smpp.pdu import (
     Decoder,
     DeliverSm,
     EnquireLink,
+    Outbind,
     SubmitSm,
     SubmitSmResp,
     encode,
@@ -174,6 +175,36 @@ def test_a_bind_hides_its_password(kind: type[BindTransmitter | BindReceiver], p
     if password:
         assert password.encode().hex(" ") not in octets
         assert_hidden(password, shown)
+
+
+def test_an_outbind_hides_its_password() -> None:
+    shown = masked_pdu(Outbind(sequence_number=7, system_id="smsc", password=Secret("QXpw-ZJ")))
+    assert "password: ***" in shown
+    assert shown.endswith(f"{b'smsc'.hex(' ')} 00 *** 00")
+    assert_hidden("QXpw-ZJ", shown)
+    assert b"QXpw-ZJ".hex(" ") not in shown
+
+
+@pytest.mark.parametrize(("status", "number"), [(0, 0), (0, 0x80000000), (0, 2**32 - 1), (0x58, 1)])
+def test_a_header_that_nobody_should_write_is_shown_as_it_came(status: int, number: int) -> None:
+    octets = bytearray(encode(SubmitSm(sequence_number=1, destination_addr="254722000000", short_message=b"Hi")))
+    octets[8:16] = status.to_bytes(4, "big") + number.to_bytes(4, "big")
+    decoder = Decoder()
+    decoder.feed(octets)
+    pdu = decoder.next_pdu()
+    assert pdu is not None
+    assert bytes.fromhex(masked_pdu(pdu).splitlines()[-1]) == octets
+
+
+def test_a_field_that_nobody_should_write_is_shown_without_the_octets() -> None:
+    body = b"a" * 70 + b"\0"
+    decoder = Decoder()
+    decoder.feed((16 + len(body)).to_bytes(4, "big") + b"\x80\0\0\x05" + bytes(4) + b"\0\0\0\x07" + body)
+    pdu = decoder.next_pdu()
+    assert pdu is not None
+    shown = masked_pdu(pdu)
+    assert f"message_id: '{'a' * 70}'" in shown
+    assert "octets that this library would not write: message_id: " in shown
 
 
 def test_other_pdus_are_shown_whole() -> None:

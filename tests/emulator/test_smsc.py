@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import select
 import shutil
 import socket
 import sqlite3
@@ -27,7 +28,7 @@ from mspace_legacy.emulator import DEMO_ACCOUNTS, Account, Emulator, Fault, Faul
 from mspace_legacy.emulator.ledger import NEVER_DELIVERED, NEVER_SETTLED, REJECTED
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
-from mspace_legacy.smpp.client import IncomingText, Receiver, Transmitter
+from mspace_legacy.smpp import IncomingText, Receiver, Transmitter
 from mspace_legacy.smpp.receipts import MessageState, Receipt
 from mspace_legacy.smpp.text import write_text
 from tests.emulator.clock import Clock
@@ -124,6 +125,10 @@ class Peer:
         came = Came(command_id, status, number, self._buffer[16:length])
         self._buffer = self._buffer[length:]
         return came
+
+    def has_come(self) -> bool:
+        """Whether there is something to read by now."""
+        return bool(self._buffer or select.select([self._socket], [], [], 0)[0])
 
     def ask(self, octets: bytes) -> Came:
         self.send(octets)
@@ -345,6 +350,14 @@ def test_too_few_credits(smsc: Smsc, ledger: Ledger) -> None:
         (submit(b"\5\0\3\7\2\1" + b"a" * 153, esm_class=0x40), 1, "a" * 153),
         (submit(b"\6\x08\4\0\7\2\1" + b"a" * 152, esm_class=0x40), 1, "a" * 152),
         (submit(b"a" * 153, tlvs=bytes.fromhex("020c00020007 020e000102 020f000101")), 1, "a" * 153),
+        # A flash message, and one that turns on the sign of a phone, as Kannel sends them. 3GPP TS 23.038, section 4.
+        (submit("ж".encode("utf-16-be") * 70, data_coding=0x18), 1, "ж" * 70),
+        (submit("a".encode("utf-16-be") * 71, data_coding=0x18), 2, "a" * 71),
+        (submit(b"a" * 160, data_coding=0xD8), 1, "a" * 160),
+        (submit(b"\5\0\3\7\2\1" + b"a" * 153, esm_class=0x40, data_coding=0xD8), 1, "a" * 153),
+        # Cut between the halves of a pair.
+        (submit(b"\5\0\3\7\2\1\x04\x36\xd8\x3d", esm_class=0x40, data_coding=8), 1, "ж\ufffd"),
+        (submit(b"\5\0\3\7\2\2\xde\x00\x04\x36", esm_class=0x40, data_coding=8), 1, "\ufffdж"),
         (submit(b"\0\xff", data_coding=4), 1, "<2 octets, data_coding 4: 00ff>"),
         (submit(b"\xff" * 140), 1, f"<140 octets, data_coding 0: {'ff' * 140}>"),
         (submit(b"\xff" * 141), 2, f"<141 octets, data_coding 0: {'ff' * 141}>"),
@@ -399,6 +412,21 @@ def test_a_receipt_as_the_vendor_documents_it(smsc: Smsc, clock: Clock) -> None:
         assert came == Came(DELIVER_SM, 0, 1, body + bytes((len(text),)) + text)
         peer.send(pdu(RESPONSE | DELIVER_SM, b"\0", number=1))
         assert peer.says_nothing_more()
+
+
+def test_no_receipt_comes_before_the_answer_that_tells_its_id(clock: Clock) -> None:
+    """However many are asked for at once, and though all are due at once."""
+    ledger = Ledger(clock=clock, delivery_delay=0)
+    with Smsc(ledger) as smsc, transmitter(smsc) as sending, receiver(smsc) as peer:
+        sending.send(b"".join(submit(number=number) for number in range(2, 902)))
+        told: set[int] = set()
+        for number in range(1, 901):
+            message_id = id_of(peer.read())
+            while message_id not in told:
+                assert sending.has_come(), f"the receipt of {message_id} is before its answer"
+                told.add(int(sending.read().body.rstrip(b"\0")))
+            peer.send(pdu(RESPONSE | DELIVER_SM, b"\0", number=number))
+    ledger.close()
 
 
 def state_of(came: Came) -> bytes:

@@ -12,6 +12,7 @@ import random
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -47,6 +48,7 @@ from mspace_legacy.smpp import (
     Receiver,
     SubmittedMessage,
     Transmitter,
+    reassemble,
 )
 from mspace_legacy.smpp.link import Sending
 from mspace_legacy.smpp.pdu import (
@@ -55,6 +57,7 @@ from mspace_legacy.smpp.pdu import (
     BindTransmitter,
     BindTransmitterResp,
     DeliverSm,
+    DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
@@ -124,12 +127,21 @@ def test_what_goes_over_the_wire() -> None:
     assert (submit.sequence_number, unbind) == (2, Unbind(sequence_number=3))
 
 
-@pytest.mark.parametrize(("sender_id", "ton", "npi"), [("40404", 3, 0), ("254722000001", 1, 1), ("M1", 5, 0)])
-def test_the_type_of_a_sender(sender_id: str, ton: int, npi: int) -> None:
+@pytest.mark.parametrize(
+    ("sender_id", "ton", "npi", "value"),
+    [
+        ("40404", 3, 0, "40404"),
+        ("254722000001", 1, 1, "254722000001"),
+        ("+254722000001", 1, 1, "254722000001"),
+        ("M1", 5, 0, "M1"),
+        ("+", 5, 0, "+"),
+    ],
+)
+def test_the_type_of_a_sender(sender_id: str, ton: int, npi: int, value: str) -> None:
     with Smsc() as smsc, transmitter(smsc) as sender:
         sender.send(sender_id, NUMBER, "hi")
         (submit,) = smsc.taken
-    assert (submit.source_addr_ton, submit.source_addr_npi) == (ton, npi)
+    assert (submit.source_addr_ton, submit.source_addr_npi, submit.source_addr) == (ton, npi, value)
 
 
 @pytest.mark.parametrize(
@@ -305,6 +317,20 @@ def test_a_message_that_is_refused(status: int, kind: type[ServiceError], name: 
         sender.send("MSPACE", NUMBER, "hi")
     assert (type(caught.value), caught.value.text, caught.value.status) == (kind, name, status)
     assert caught.value.message == SubmittedMessage("MSPACE", NUMBER, "hi", (None,))
+
+
+@pytest.mark.parametrize("tlv", ["1401 0002 6162", "001D 0003 796F00", "0427 0001 05"])
+def test_a_refusal_whose_body_is_no_more_than_a_tlv(tlv: str) -> None:
+    """Section 4.4.2 has it without a body; the tag is no message_id."""
+    body = bytes.fromhex(tlv)
+
+    def refuse(peer: Peer, pdu: SubmitSm) -> None:
+        peer.write(struct.pack(">4I", 16 + len(body), 0x80000004, 0x0B, pdu.sequence_number) + body)
+
+    with Smsc(only(SubmitSm, refuse)) as smsc, transmitter(smsc) as sender:
+        with pytest.raises(errors.InvalidRecipient) as caught:
+            sender.send("MSPACE", NUMBER, "hi")
+        assert not isinstance(caught.value, OutcomeUnknown)
 
 
 def test_a_message_that_gets_a_generic_nack() -> None:
@@ -1499,6 +1525,43 @@ def test_receipts_and_texts_are_models() -> None:
     assert isinstance(binary, IncomingText)
     assert (binary.text, binary.octets) == (None, b"\xff\xfe")
     assert peer.answers() == [(1, 0), (2, 0), (3, 0), (4, 0)]
+
+
+def test_the_parts_of_a_long_text_are_put_together_though_a_pair_was_cut_in_two() -> None:
+    inbox = Inbox()
+    octets = "habari 😀 yako".encode("utf-16-be")
+    with Smsc() as smsc, receiver(smsc, inbox):
+        (peer,) = smsc.peers
+        peer.deliver(b"\5\0\3\1\2\2" + octets[16:], esm_class=0x40, data_coding=0x18)
+        peer.deliver(b"\5\0\3\1\2\1" + octets[:16], esm_class=0x40, data_coding=0x18)
+        eventually(lambda: len(peer.answers()) == 2)
+    parts = [came for came in inbox.came if isinstance(came, IncomingText)]
+    assert [part.text for part in parts] == [None, None]
+    (whole,) = reassemble(parts)
+    assert whole.text == "habari 😀 yako"
+
+
+def test_what_has_no_response_gets_none(caplog: pytest.LogCaptureFixture) -> None:
+    """alert_notification, section 4.12, and a response to nothing that is known."""
+    with Smsc() as smsc, receiver(smsc, Inbox()):
+        (peer,) = smsc.peers
+        peer.write(struct.pack(">4I", 24, 0x102, 0, 5) + b"\1\1\0\1\1\0\0\0"[:8])
+        peer.write(struct.pack(">4I", 16, 0x80000103, 0, 6))
+        peer.deliver()
+        eventually(peer.answers)
+        assert [type(pdu) for pdu in peer.received] == [BindReceiver, DeliverSmResp]
+    assert "command_id: 0x80000103 is unknown here" in caplog.text
+
+
+def test_a_bind_that_is_answered_as_another_one_is_told_at_once() -> None:
+    def as_transmitter(peer: Peer, pdu: Pdu) -> None:
+        peer.send(BindTransmitterResp(sequence_number=pdu.sequence_number))
+
+    with Smsc(only(BindReceiver, as_transmitter)) as smsc:
+        began = time.monotonic()
+        with pytest.raises(NotSent, match="bind_receiver was answered by bind_transmitter_resp"):
+            receiver(smsc, Inbox(), timeout=20.0)
+        assert time.monotonic() - began < 5
 
 
 def test_an_unreadable_receipt_is_handed_over_raw_and_acknowledged() -> None:

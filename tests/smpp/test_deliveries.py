@@ -101,6 +101,50 @@ def test_the_recipient_as_the_service_writes_it(told: str) -> None:
     assert deliveries.match(receipt("1", recipient=told)) is not None
 
 
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize(
+    ("source", "destination", "is_of_it"),
+    [
+        # As section 4.6.1 has it, with a name and with a number as the sender.
+        (NUMBER, "MSPACE", True),
+        (NUMBER, "254700000001", True),
+        ("254733000000", "MSPACE", False),
+        ("254733000000", "254700000001", False),
+        # As they stood in the message.
+        ("MSPACE", NUMBER, True),
+        ("254700000001", NUMBER, True),
+        ("MSPACE", "254733000000", False),
+        ("254700000001", "254733000000", False),
+        # Masked, and a code of the service's own.
+        ("2547*****000", "MSPACE", True),
+        ("40404", "MSPACE", True),
+        ("", "", True),
+    ],
+)
+def test_the_addresses_as_services_write_them(source: str, destination: str, is_of_it: bool, early: bool) -> None:
+    deliveries = Deliveries()
+    sent = SubmittedMessage(
+        "254700000001" if "254700000001" in (source, destination) else "MSPACE", NUMBER, "hi", ("5",)
+    )
+    came = Receipt("5", DELIVERED, recipient=source, sender_id=destination)
+    if early:
+        deliveries.match(came)
+    deliveries.add(sent)
+    if not early:
+        assert (deliveries.match(came) is not None) == is_of_it
+    assert state_of(deliveries, "5") is (DELIVERED if is_of_it else None)
+
+
+def test_a_tlv_says_nothing_of_how_texts_spell_an_id() -> None:
+    deliveries = Deliveries()
+    deliveries.add(message("ABC1"))
+    deliveries.add(message("ABC2"))
+    both = Receipt("ABC1", DELIVERED, recipient=NUMBER, text=f"id:{0xABC1} stat:DELIVRD")
+    assert deliveries.match(both) is not None
+    assert deliveries.match(Receipt(str(0xABC2), DELIVERED, recipient=NUMBER, text=f"id:{0xABC2} stat:DELIVRD"))
+    assert state_of(deliveries, "ABC2") is DELIVERED
+
+
 @pytest.mark.parametrize("order", list(permutations("123")))
 def test_several_segments_are_one_message(order: tuple[str, ...]) -> None:
     deliveries = Deliveries()

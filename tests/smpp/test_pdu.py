@@ -25,6 +25,7 @@ from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.pdu import (
     COMMANDS,
     MAX_LENGTH,
+    AlertNotification,
     BindReceiver,
     BindReceiverResp,
     BindTransceiver,
@@ -104,6 +105,19 @@ BY_HAND: dict[str, tuple[Pdu, bytes]] = {
     "outbind": (
         Outbind(sequence_number=1, system_id="SMSC", password=Secret("pw")),
         octets("00000018 0000000B 00000000 00000001 'SMSC' 00 'pw' 00"),
+    ),
+    "alert_notification": (
+        AlertNotification(
+            sequence_number=3,
+            source_addr_ton=1,
+            source_addr_npi=2,
+            source_addr="254722000000",
+            esme_addr_ton=3,
+            esme_addr_npi=4,
+            esme_addr="40404",
+            tlvs=(Tlv(0x0422, b"\x00"),),
+        ),
+        octets("0000002C 00000102 00000000 00000003 01 02 '254722000000' 00 03 04 '40404' 00 0422 0001 00"),
     ),
     "unbind": (Unbind(sequence_number=0x7FFFFFFF), octets("00000010 00000006 00000000 7FFFFFFF")),
     "unbind_resp": (UnbindResp(sequence_number=9), octets("00000010 80000006 00000000 00000009")),
@@ -342,6 +356,7 @@ pdus: st.SearchStrategy[Pdu] = st.one_of(
     *(st.builds(kind, **_bind) for kind in (BindTransmitter, BindReceiver, BindTransceiver)),
     *(st.builds(kind, **_sm).filter(without_two_texts) for kind in (SubmitSm, DeliverSm)),  # type: ignore[arg-type]  # a union
     st.builds(Outbind, **_header, system_id=strings(16), password=strings(9).map(Secret)),
+    st.builds(AlertNotification, **_header, source_addr=strings(65), esme_addr=strings(65)),
     *(st.builds(kind, **_header) for kind in (Unbind, EnquireLink)),
     *(st.builds(kind, **_answer, command_status=_status) for kind in (UnbindResp, EnquireLinkResp, GenericNack)),
     *(
@@ -733,12 +748,13 @@ def test_a_lost_stream_stays_lost() -> None:
 
 # data_sm and its response, query_sm, submit_multi, and ids that nobody has.
 @pytest.mark.parametrize("command_id", [0x103, 0x80000103, 0x03, 0x21, 0, 0x99, 0xDEADBEEF, 0x8000000B])
-def test_an_unknown_command_is_refused_by_generic_nack(command_id: int) -> None:
+def test_an_unknown_command_is_refused_by_generic_nack_but_for_a_response(command_id: int) -> None:
     # Sections 3.3 and 4.3.1.
     error = failure(framed(command_id, b"body", number=6))
     assert (error.command_status, error.sequence_number, error.length) == (0x03, 6, 20)
     assert str(error) == f"command_id: 0x{command_id:08X} is unknown here"
-    assert answer_to(error) == GenericNack(sequence_number=6, command_status=0x03)
+    nack = GenericNack(sequence_number=6, command_status=0x03)
+    assert answer_to(error) == (None if command_id & 0x80000000 else nack)
 
 
 # What is wrong with a bind or a submit_sm, and the status that it is answered with (section 5.1.3).

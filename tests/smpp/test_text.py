@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mspace_legacy.errors import InvalidInput, WrongType
 from mspace_legacy.smpp.pdu import DeliverSm, SubmitSm, Tag, Tlv, decode, encode
-from mspace_legacy.smpp.text import Concatenation, Part, ReceivedPart, read_part, reassemble, write_text
+from mspace_legacy.smpp.text import Concatenation, IncomingText, Part, read_part, reassemble, write_text
 from mspace_legacy.sms import GSM7_BASIC, segments
 
 Long = Literal["udh", "sar", "payload"]
@@ -37,11 +37,11 @@ def submitted(part: Part, number: int = 1) -> SubmitSm:
     )
 
 
-def received(short_message: bytes = b"", **fields: Any) -> ReceivedPart:
+def received(short_message: bytes = b"", **fields: Any) -> IncomingText:
     return read_part(DeliverSm(sequence_number=1, short_message=short_message, **fields))
 
 
-def over_the_wire(parts: tuple[Part, ...]) -> list[ReceivedPart]:
+def over_the_wire(parts: tuple[Part, ...]) -> list[IncomingText]:
     read = []
     for part in parts:
         decoded = decode(encode(submitted(part)))
@@ -188,8 +188,22 @@ def test_short_messages_fit_into_an_sms(message: str) -> None:
         (4, b"Hi", None),
         (5, b"Hi", None),
         (0x0D, b"Hi", None),
+        # 3GPP TS 23.038, section 4: with a message class, and with the indication that messages wait.
         (0xF0, b"Hi \x00", "Hi @"),
+        (0xF3, b"Hi \x00", "Hi @"),
         (0xF4, b"Hi", None),
+        (0x10, b"Hi \x00", "Hi @"),
+        (0x13, b"Hi \x00", "Hi @"),
+        (0x14, b"Hi", None),
+        (0x18, b"\x04\x36", "ж"),
+        (0x1B, b"\x04\x36", "ж"),
+        (0x1C, b"Hi", None),
+        (0xBF, b"Hi", None),
+        (0xC0, b"Hi \x00", "Hi @"),
+        (0xD8, b"Hi \x00", "Hi @"),
+        (0xDF, b"Hi \x00", "Hi @"),
+        (0xE0, b"\x04\x36", "ж"),
+        (0xEF, b"\x04\x36", "ж"),
         (0xFF, b"Hi", None),
         (0x0B, b"Hi", None),
     ],
@@ -203,7 +217,7 @@ def test_data_codings(data_coding: int, octets: bytes, text: str | None) -> None
 
 def test_who_and_to_whom() -> None:
     part = received(b"Hi", source_addr="254722000000", destination_addr="MSPACE")
-    assert (part.source_addr, part.destination_addr) == ("254722000000", "MSPACE")
+    assert (part.sender, part.recipient) == ("254722000000", "MSPACE")
 
 
 @pytest.mark.parametrize(
@@ -302,15 +316,15 @@ def part(
     total: int = 3,
     kind: Literal["udh8", "udh16", "sar"] = "udh8",
     source: str = "254722000000",
-) -> ReceivedPart:
-    return ReceivedPart(source, "MSPACE", 0, text.encode(), Concatenation(kind, reference, total, number))
+) -> IncomingText:
+    return IncomingText(source, "MSPACE", 0, text.encode(), Concatenation(kind, reference, total, number))
 
 
 A, B, C = part(1, "a"), part(2, "b"), part(3, "c")
 
 
 @pytest.mark.parametrize("order", [(A, B, C), (C, B, A), (B, A, C), (A, A, B, C, B), (C, A, C, B, A, B)])
-def test_any_order_and_any_number_of_times(order: tuple[ReceivedPart, ...]) -> None:
+def test_any_order_and_any_number_of_times(order: tuple[IncomingText, ...]) -> None:
     (text,) = reassemble(order)
     assert (text.text, text.parts, text.missing) == ("abc", (A, B, C), ())
 
@@ -331,7 +345,7 @@ def test_what_is_missing_is_told() -> None:
     ],
     ids=["total", "reference", "kind", "sar", "sender"],
 )
-def test_parts_of_other_texts_are_not_mixed_in(other: ReceivedPart) -> None:
+def test_parts_of_other_texts_are_not_mixed_in(other: IncomingText) -> None:
     first, second = reassemble([A, other, C])
     assert (first.parts, first.missing) == ((A, C), (2,))
     assert second.parts == (other,)
@@ -345,7 +359,7 @@ def test_a_reference_that_is_used_again_begins_another_text() -> None:
 
 
 def test_texts_of_one_part_stand_each_by_itself() -> None:
-    alone = ReceivedPart("1", "2", 0, b"Hi")
+    alone = IncomingText("1", "2", 0, b"Hi")
     assert [text.text for text in reassemble([alone, A, alone, B, C])] == ["Hi", "abc", "Hi"]
     assert reassemble([]) == ()
 
@@ -353,13 +367,13 @@ def test_texts_of_one_part_stand_each_by_itself() -> None:
 def test_pairs_that_others_have_split_are_joined_before_they_are_read() -> None:
     octets = "ж😀".encode("utf-16-be")
     halves = [
-        ReceivedPart("1", "2", 8, piece, Concatenation("udh8", 1, 2, number))
+        IncomingText("1", "2", 8, piece, Concatenation("udh8", 1, 2, number))
         for number, piece in ((1, octets[:4]), (2, octets[4:]))
     ]
     assert [half.text for half in halves] == [None, None]
     assert reassemble(halves)[0].text == "ж😀"
     escaped = [
-        ReceivedPart("1", "2", 0, piece, Concatenation("udh8", 1, 2, number))
+        IncomingText("1", "2", 0, piece, Concatenation("udh8", 1, 2, number))
         for number, piece in ((1, b"a\x1b"), (2, b"\x65b"))
     ]
     assert reassemble(escaped)[0].text == "a€b"
@@ -367,9 +381,9 @@ def test_pairs_that_others_have_split_are_joined_before_they_are_read() -> None:
 
 def test_parts_may_be_of_different_alphabets() -> None:
     mixed = [
-        ReceivedPart("1", "2", data_coding, piece, Concatenation("udh8", 1, 2, number))
+        IncomingText("1", "2", data_coding, piece, Concatenation("udh8", 1, 2, number))
         for data_coding, number, piece in ((0, 1, b"Hi "), (8, 2, "ж".encode("utf-16-be")))
     ]
     assert reassemble(mixed)[0].text == "Hi ж"
-    mixed[1] = ReceivedPart("1", "2", 4, b"\xff", Concatenation("udh8", 1, 2, 2))
+    mixed[1] = IncomingText("1", "2", 4, b"\xff", Concatenation("udh8", 1, 2, 2))
     assert (reassemble(mixed)[0].text, reassemble(mixed)[0].missing) == (None, ())
