@@ -29,6 +29,7 @@ try:
     from waitress.parser import HTTPRequestParser, ParsingError
     from waitress.server import create_server
     from waitress.task import ErrorTask, WSGITask
+    from waitress.utilities import BadRequest
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         f"{missing.name} is not installed: pip install 'mspace_legacy[server]'", name=missing.name
@@ -85,8 +86,10 @@ class _Task(WSGITask):
 
     def build_response_header(self) -> bytes:
         server: Any = self.channel.server
-        if server.is_stopping:
-            # Else the next request by this connection would be there before it is closed.
+        request: Any = self.request
+        # Else the next request by this connection would be there before it is closed. And where the length of one was
+        # told in two ways, whoever is between may take another part of it for the next (RFC 9112, section 6.1).
+        if server.is_stopping or request.has_two_lengths:
             self.set_close_on_finish()
         header: bytes = super().build_response_header()
         return header
@@ -105,9 +108,20 @@ class _Refusal(ErrorTask):
 
 
 class _Parser(HTTPRequestParser):
+    has_two_lengths = False
+
+    def received(self, data: bytes) -> int:
+        taken: int = super().received(data)
+        if self.body_rcv is None and not self.completed and b"\n\n" in self.header_plus:
+            # waitress would wait for the end that its lines should have (RFC 9112, section 2.2).
+            self.error = BadRequest("A line of the head ends without CR")
+            self.completed = True
+        return taken
+
     def parse_header(self, header_plus: bytes) -> None:
         try:
             super().parse_header(header_plus)
+            self.has_two_lengths = self.chunked and "CONTENT_LENGTH" in self.headers
             if not self.chunked and not self.content_length:
                 # Nothing is left to go on with (RFC 9110, section 10.1.1): waitress would wait for it all the same.
                 self.expect_continue = False
@@ -340,6 +354,9 @@ def _latin(text: str) -> str:
     return "".join(text.splitlines()).encode("latin-1", "replace").decode("latin-1")
 
 
+_ABSOLUTE = re.compile("https?://", re.IGNORECASE)
+
+
 def _request(environ: WSGIEnvironment) -> Request:
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").title(): value
@@ -351,7 +368,7 @@ def _request(environ: WSGIEnvironment) -> Request:
     # In absolute form (RFC 9112, section 3.2.2) it names a host of its own.
     # What stands behind the name in a Host header is no part of the path.
     host = re.split("[/?#]", environ.get("HTTP_HOST", "localhost"), maxsplit=1)[0]
-    url = target if target.startswith("http") else f"http://{host}{target}"
+    url = target if _ABSOLUTE.match(target) else f"http://{host}{target}"
     body = environ["wsgi.input"].read() if environ.get("CONTENT_LENGTH") else None
     return Request(environ["REQUEST_METHOD"], url, headers, body, remote_address=environ.get("REMOTE_ADDR", ""))
 

@@ -100,7 +100,8 @@ def test_the_path_is_kept_as_it_came(server: Server, transport: Scripted, target
 
 def test_a_target_with_a_host_of_its_own_is_that_address(server: Server, transport: Scripted) -> None:
     exchange(server, "GET http://other:8/a%2Fb HTTP/1.1", "Host: example")
-    assert transport.requests[0].url == "http://other:8/a%2Fb"
+    exchange(server, "GET HTTP://Other:8/a%2Fb HTTP/1.1", "Host: example")
+    assert [request.url for request in transport.requests] == ["http://other:8/a%2Fb", "HTTP://Other:8/a%2Fb"]
 
 
 @pytest.mark.parametrize("host", ["example/x", "example?x", "example#x", "example/mspaceservice/wr/sms/"])
@@ -141,6 +142,31 @@ def test_a_body_in_chunks_is_read_whole(server: Server, transport: Scripted) -> 
         server, "POST / HTTP/1.1", "Host: h", "Transfer-Encoding: chunked", body=b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     )
     assert transport.requests[0].body == b"abcde"
+
+
+@pytest.mark.parametrize("length", ["5", "15", "0"])
+def test_where_a_length_is_told_twice_nothing_is_read_behind_it(
+    server: Server, transport: Scripted, length: str
+) -> None:
+    """RFC 9112, section 6.1: what follows may be a part of the body for whoever is between."""
+    head = f"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(server) as connection:
+        connection.sendall(f"{head}5\r\nabcde\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        received = everything(connection)
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == 1
+    assert [request.body for request in transport.requests] == [b"abcde"]
+
+
+@pytest.mark.parametrize(
+    "head", ["GET / HTTP/1.1\nHost: h\n\n", "GET / HTTP/1.0\n\n", "GET / HTTP/1.1\r\nHost: h\n\n", "GET /a\n\n"]
+)
+def test_lines_that_end_without_cr_are_refused_at_once(server: Server, transport: Scripted, head: str) -> None:
+    with connect(server) as connection:
+        for octet in head.encode():
+            connection.sendall(bytes((octet,)))
+        assert everything(connection).startswith(b"HTTP/1.0 400 Bad Request\r\n")
+    assert transport.requests == []
+    assert ask(server)[0] == 200
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])

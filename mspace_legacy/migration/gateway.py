@@ -177,9 +177,9 @@ class Gateway:
         _access_log.info("%s", exchange)
         if self._metrics:
             self._metrics.observe(exchange)
-        # The API behind may number its requests too, but the caller finds ours in the log.
-        others = (pair for pair in told.response.headers if pair[0].lower() != "x-request-id")
-        return replace(told.response, headers=(*others, ("X-Request-Id", request_id)))
+        others = (pair for pair in told.response.headers if pair[0].lower() not in _OURS)
+        ours = (("X-Request-Id", request_id), ("Cache-Control", "no-store"))
+        return replace(told.response, headers=(*others, *ours))
 
     def close(self) -> None:
         """Wait for the comparisons under way, within bounds, and close the transport below."""
@@ -249,6 +249,12 @@ class Gateway:
                 return ""
             self._brake.failed(address)
         return "password" if username in accounts else "account"
+
+
+_OURS = ("x-request-id", "cache-control", "expires", "age")
+"""The API behind may number its requests too, but the caller finds ours in the log. And nothing may store a reply: it
+would answer the next send that is like this one.
+"""
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

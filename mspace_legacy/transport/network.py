@@ -59,8 +59,11 @@ DEFAULT_MAX_REPLY = 1 << 20
 _USER_AGENT = f"mspace-legacy/{__version__}"
 _NEVER_AGAIN = urllib3.Retry(False, redirect=False)
 """What urllib3 makes of `retries=False`, at every request."""
-_ACTS = {"Connection": "close", "Cache-Control": "no-store"}
-"""A send of the legacy API is a GET, and what lies between might answer it with the reply to one before."""
+_READS = {"Cache-Control": "no-cache"}
+_ACTS = {"Connection": "close", "Cache-Control": "no-cache, no-store"}
+"""A send of the legacy API is a GET, and what lies between might answer it with the reply to one before; and a read,
+which tells what became of a send, with what was so before it. RFC 9111, section 5.2.1.
+"""
 _MOST_HEADERS, _MOST_CODED = 1 << 20, 8
 """Bytes of all headers of a reply, and bytes that its coding may take for each of its body."""
 
@@ -407,7 +410,7 @@ class Network:
             request.method,
             target,
             body=request.body,
-            headers={**({} if request.repeatable else _ACTS), "User-Agent": _USER_AGENT, **request.headers},
+            headers={**(_READS if request.repeatable else _ACTS), "User-Agent": _USER_AGENT, **request.headers},
             retries=_NEVER_AGAIN,
             redirect=False,
             assert_same_host=False,
@@ -424,8 +427,8 @@ class Network:
         # items() of urllib3 counts what there is before it gives it; what vcrpy replays has no other.
         headers = tuple(getattr(raw.headers, "iteritems", raw.headers.items)())
         response = Response(raw.status, body, headers, raw.reason or "")
-        if not request.repeatable and (response.header("Age") or "0").strip("0"):
-            raise _Stored("it is older than the request")
+        if not request.repeatable and _was_stored(response):
+            raise _Stored("its head says that it was stored")
         authorization = pool.proxy_headers.get("proxy-authorization")
         return response if authorization is None else _without(authorization, response)
 
@@ -539,6 +542,22 @@ def _without(authorization: str, response: Response) -> Response:
     body = masked(response.body.decode("latin-1")).encode("latin-1")
     headers = tuple((name, masked(value)) for name, value in response.headers)
     return Response(response.status, body, headers, masked(response.reason))
+
+
+_HIT = re.compile(r"(?:\b|_)hit\b", re.IGNORECASE)
+_TELL_HITS = ("Cache-Status", "X-Cache", "X-Cache-Status", "X-Proxy-Cache", "CF-Cache-Status")
+
+
+def _was_stored(response: Response) -> bool:
+    """Whether a cache says that it gave this: by its age, by Cache-Status (RFC 9211), or as those in use say it.
+
+    By its age it may be new, as that is in whole seconds. Varnish names two requests, the second of which it kept.
+    """
+    return (
+        bool((response.header("Age") or "0").strip("0"))
+        or len((response.header("X-Varnish") or "").split()) > 1
+        or any(_HIT.search(response.header(name) or "") for name in _TELL_HITS)
+    )
 
 
 def _nothing() -> None:

@@ -574,15 +574,43 @@ def test_a_body_without_a_length_ends_with_the_connection(scripted: ScriptedServ
 # Caches
 
 
-def test_what_acts_asks_caches_for_nothing(scripted: ScriptedServer) -> None:
+def test_caches_are_asked_for_nothing_that_they_have_stored(scripted: ScriptedServer) -> None:
+    """RFC 9111, section 5.2.1: no-cache forbids to answer from it, no-store to keep the reply."""
     for request in (send(scripted.url), read(scripted.url)):
         fetch(request)
-    assert [b"Cache-Control: no-store" in asked.split(b"\r\n") for asked in scripted.requests] == [True, False]
+    asked = [line for request in scripted.requests for line in request.split(b"\r\n") if line.startswith(b"Cache")]
+    assert asked == [b"Cache-Control: no-cache, no-store", b"Cache-Control: no-cache"]
 
 
-@pytest.mark.parametrize(("age", "is_told"), [("0", True), ("1", False), ("7200", False)])
-def test_a_stored_reply_tells_nothing_of_what_acts(scripted: ScriptedServer, age: str, is_told: bool) -> None:
-    scripted.script = [reply(headers=f"Age: {age}\r\n")]
+@pytest.mark.parametrize(
+    ("header", "is_told"),
+    [
+        ("Age: 0", True),
+        ("Age: 1", False),
+        ("Age: 7200", False),
+        # Varnish: the request, and behind it that which it stored the reply by.
+        ("X-Varnish: 32770", True),
+        ("X-Varnish: 32773 32771", False),
+        # RFC 9211, section 2.1 and 2.2.
+        ("Cache-Status: ExampleCache; hit; ttl=376", False),
+        ("Cache-Status: OriginCache; fwd=uri-miss, CDN; hit", False),
+        ("Cache-Status: ExampleCache; fwd=uri-miss; stored", True),
+        # Squid, CloudFront, nginx as it is often set up, Cloudflare.
+        ("X-Cache: HIT from squid", False),
+        ("X-Cache: TCP_HIT from edge", False),
+        ("X-Cache: MISS from squid", True),
+        ("X-Cache: Miss from cloudfront", True),
+        ("X-Cache: Hit from cloudfront", False),
+        ("X-Cache-Status: HIT", False),
+        ("X-Cache-Status: MISS", True),
+        ("X-Proxy-Cache: hit", False),
+        ("CF-Cache-Status: HIT", False),
+        ("CF-Cache-Status: DYNAMIC", True),
+        ("X-Cache: MISS from white-list", True),
+    ],
+)
+def test_a_stored_reply_tells_nothing_of_what_acts(scripted: ScriptedServer, header: str, is_told: bool) -> None:
+    scripted.script = [reply(headers=f"{header}\r\n")]
     assert fetch(read(scripted.url)).body == b"50"
     if is_told:
         assert fetch(send(scripted.url)).body == b"50"
