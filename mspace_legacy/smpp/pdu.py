@@ -829,7 +829,7 @@ def answer_to(error: ProtocolError) -> Pdu | None:
     if not error.stream_lost:
         if error.command_id & _RESPONSE:
             return None
-        response = COMMANDS.get(error.command_id | _RESPONSE) if error.command_id in COMMANDS else None
+        response = COMMANDS.get(error.command_id | _RESPONSE)
         if response:
             return response(sequence_number=error.sequence_number, command_status=error.command_status)
     return GenericNack(sequence_number=error.sequence_number, command_status=error.command_status)
