@@ -112,10 +112,13 @@ class _Parser(HTTPRequestParser):
 
     def received(self, data: bytes) -> int:
         taken: int = super().received(data)
-        if self.body_rcv is None and not self.completed and b"\n\n" in self.header_plus:
-            # waitress would wait for the end that its lines should have (RFC 9112, section 2.2).
-            self.error = BadRequest("A line of the head ends without CR")
-            self.completed = True
+        if self.body_rcv is None and not self.completed:
+            # Blank lines may stand before a request.
+            head = self.header_plus.lstrip()
+            if b"\n\n" in head or b"\n\r\n" in head:
+                # waitress would wait for the end that its lines should have (RFC 9112, section 2.2).
+                self.error = BadRequest("A line of the head ends without CR")
+                self.completed = True
         return taken
 
     def parse_header(self, header_plus: bytes) -> None:

@@ -158,7 +158,14 @@ def test_where_a_length_is_told_twice_nothing_is_read_behind_it(
 
 
 @pytest.mark.parametrize(
-    "head", ["GET / HTTP/1.1\nHost: h\n\n", "GET / HTTP/1.0\n\n", "GET / HTTP/1.1\r\nHost: h\n\n", "GET /a\n\n"]
+    "head",
+    [
+        "GET / HTTP/1.1\nHost: h\n\n",
+        "GET / HTTP/1.0\n\n",
+        "GET / HTTP/1.1\r\nHost: h\n\n",
+        "GET / HTTP/1.1\nHost: h\n\r\n",
+        "\n\nGET /a\n\n",
+    ],
 )
 def test_lines_that_end_without_cr_are_refused_at_once(server: Server, transport: Scripted, head: str) -> None:
     with connect(server) as connection:
@@ -167,6 +174,19 @@ def test_lines_that_end_without_cr_are_refused_at_once(server: Server, transport
         assert everything(connection).startswith(b"HTTP/1.0 400 Bad Request\r\n")
     assert transport.requests == []
     assert ask(server)[0] == 200
+
+
+@pytest.mark.parametrize("before", ["\r\n", "\n\n", "\r\n\n", "\n\r\n\n"])
+def test_blank_lines_before_a_request_are_passed_over_however_they_come(
+    server: Server, transport: Scripted, before: str
+) -> None:
+    request = f"{before}GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+    with connect(server) as connection:
+        for octet in request.encode():
+            connection.sendall(bytes((octet,)))
+        connection.sendall(f"{request}{before}GET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+        assert everything(connection).count(b"HTTP/1.1 200 OK\r\n") == 3
+    assert [request.url for request in transport.requests] == ["http://h/a", "http://h/a", "http://h/b"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])

@@ -230,23 +230,27 @@ def masked_pdu(pdu: Pdu | ProtocolError | None, secrets: Iterable[Secret] = ()) 
     if isinstance(pdu, ProtocolError):
         return redact(f"{lines[0]}, sequence_number {pdu.sequence_number}, can't be read: {pdu}", secrets)
     lines += [f"  {field.name}: {_field(field.name, getattr(pdu, field.name))}" for field in fields(pdu)]
+    told, octets = "\n".join(lines), _octets_of(pdu)
+    for secret in secrets:
+        in_hex = secret.reveal().encode().hex(" ")
+        told, octets = told.replace(in_hex, MASK), octets.replace(in_hex, MASK)
+    return f"{redact(_cut(told), secrets)}\n\n{_cut(octets)}"
+
+
+def _octets_of(pdu: Pdu) -> str:
+    """In hexadecimal digits, without a password."""
     try:
         # Nothing writes these, but others do, and they are read; so is what stands behind the last TLV.
         octets = encode(replace(pdu, sequence_number=1, command_status=0, rest=b"")) + pdu.rest
     except InvalidInput as error:
-        return redact("\n".join([*lines, "", f"octets that this library would not write: {error}"]), secrets)
-    octets = (
-        struct.pack(">4I", len(octets), pdu.command_id, pdu.command_status, pdu.sequence_number) + octets[_HEADER:]
-    )
-    if isinstance(pdu, (BindReceiver, BindTransmitter, BindTransceiver, Outbind)):
-        start = octets.index(0, _HEADER) + 1
-        end = octets.index(0, start)
-        told = f"{octets[:start].hex(' ')} {MASK} {octets[end:].hex(' ')}"
-    else:
-        told = octets.hex(" ")
-    for secret in secrets:
-        told = told.replace(secret.reveal().encode().hex(" "), MASK)
-    return f"{redact(_cut(chr(10).join(lines)), secrets)}\n\n{_cut(told)}"
+        return f"octets that this library would not write: {error}"
+    header = struct.pack(">4I", len(octets), pdu.command_id, pdu.command_status, pdu.sequence_number)
+    octets = header + octets[_HEADER:]
+    if not isinstance(pdu, (BindReceiver, BindTransmitter, BindTransceiver, Outbind)):
+        return octets.hex(" ")
+    start = octets.index(0, _HEADER) + 1
+    end = octets.index(0, start)
+    return f"{octets[:start].hex(' ')} {MASK} {octets[end:].hex(' ')}"
 
 
 def _field(name: str, value: object) -> str:

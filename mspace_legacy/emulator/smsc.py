@@ -229,7 +229,10 @@ class _Claims:
     def give_back(self, message_id: str, pause: float = 0.0) -> None:
         """It was not: it is free again after `pause` seconds."""
         with self._lock:
-            self._until[message_id] = time.monotonic() + pause
+            if pause:
+                self._until[message_id] = time.monotonic() + pause
+            else:
+                self._until.pop(message_id, None)
 
 
 class _State(enum.Enum):
@@ -260,7 +263,7 @@ class _Connection:
         self._untold: set[str] = set()
         """Messages whose ids are not told yet."""
         self._order = itertools.count()
-        self._overtaken: tuple[bytes, str] | None = None
+        self._overtaken: bytes = b""
         self._overtaken_until = math.inf
         self._number = 0
         self._unanswered: dict[int, tuple[str, DeliverSm, float]] = {}
@@ -327,14 +330,15 @@ class _Connection:
         else:
             self._socket.sendall(octets)
         for message_id in self._untold.intersection(told):
-            self._untold.remove(message_id)
-            self._claims.give_back(message_id)
+            self._have_told(message_id)
+
+    def _have_told(self, message_id: str) -> None:
+        self._untold.remove(message_id)
+        self._claims.give_back(message_id)
 
     def _let_go(self, delay: float) -> None:
-        if self._overtaken:
-            octets, message_id = self._overtaken
-            self._schedule(octets, delay, message_id)
-        self._overtaken, self._overtaken_until = None, math.inf
+        self._schedule(self._overtaken, delay)
+        self._overtaken, self._overtaken_until = b"", math.inf
 
     # Reading
 
@@ -472,12 +476,17 @@ class _Connection:
 
     def _answer(self, octets: bytes, message_id: str, kinds: dict[FaultKind, float]) -> None:
         delay = kinds.get("delay", 0.0)
-        if "reorder" in kinds and not self._overtaken:
-            self._overtaken = octets, message_id
+        is_held_back = "reorder" in kinds and not self._overtaken
+        if message_id and (delay or is_held_back):
+            # That one comes late is what was asked for.
+            self._have_told(message_id)
+        if is_held_back:
+            self._overtaken = octets
             self._overtaken_until = self._heard + delay + _LONGEST_REORDER
             return
         self._schedule(octets, delay, message_id)
-        self._let_go(delay)
+        if self._overtaken:
+            self._let_go(delay)
 
     def _submitted(self, request: SubmitSm) -> tuple[CommandStatus, str]:
         """Take a message, or tell why not: the status, and the id."""

@@ -121,7 +121,16 @@ def load_ussd_codes(path: str | os.PathLike[str]) -> tuple[UssdCode, ...]:
 
     :raises InvalidInput: names the file, the table and the key at fault.
     """
-    tables = load_toml(path).get("ussd", [])
+    problem = ""
+    try:
+        return _checked(path, load_toml(path).get("ussd", []))
+    except InvalidInput as error:
+        problem = str(error)
+    # Raised here, as a traceback that shows variables must not show the secret of a callback.
+    raise InvalidInput(problem)
+
+
+def _checked(path: str | os.PathLike[str], tables: Any) -> tuple[UssdCode, ...]:
     if not isinstance(tables, list):
         raise InvalidInput(f"{os.fspath(path)}: codes are tables [[ussd]]")
     kinds = {"code": str, "callback": str, "entries": str}

@@ -177,7 +177,7 @@ class Gateway:
         _access_log.info("%s", exchange)
         if self._metrics:
             self._metrics.observe(exchange)
-        others = (pair for pair in told.response.headers if pair[0].lower() not in _OURS)
+        others = (pair for pair in told.response.headers if not _OURS.fullmatch(pair[0]))
         ours = (("X-Request-Id", request_id), ("Cache-Control", "no-store"))
         return replace(told.response, headers=(*others, *ours))
 
@@ -251,7 +251,9 @@ class Gateway:
         return "password" if username in accounts else "account"
 
 
-_OURS = ("x-request-id", "cache-control", "expires", "age")
+_OURS = re.compile(
+    "x-request-id|(?:[a-z-]+-)?cache-control|surrogate-control|expires|x-accel-expires|age", re.IGNORECASE
+)
 """The API behind may number its requests too, but the caller finds ours in the log. And nothing may store a reply: it
 would answer the next send that is like this one.
 """

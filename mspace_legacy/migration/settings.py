@@ -84,6 +84,16 @@ def load_settings(path: str | os.PathLike[str], *, needs_routes: bool = False) -
     :param needs_routes: refuse a file without `routes`, as one that is half written, where a gateway runs by some.
     :raises InvalidInput: names the file and the key at fault.
     """
+    problem = ""
+    try:
+        return _settings(path, needs_routes)
+    except InvalidInput as error:
+        problem = str(error)
+    # Raised here, as a traceback that shows variables must not show what a URL holds.
+    raise InvalidInput(problem)
+
+
+def _settings(path: str | os.PathLike[str], needs_routes: bool) -> Settings:
     place = os.fspath(path)
     kinds = {**get_type_hints(Settings), "routes": Routes.of}
     values = read_table(place, load_toml(path), kinds, required=("accounts",))

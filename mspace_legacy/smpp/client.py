@@ -161,14 +161,14 @@ class Transmitter:
         if not message:
             raise InvalidInput("message is empty")
         parts = write_text(message, reference=next(self._references) & 0xFFFF, long=self._long)
-        ton, npi, source = _source_address(sender_id)
+        ton, npi = _type_of_sender(sender_id)
         octets = [
             encode(
                 SubmitSm(
                     sequence_number=1,
                     source_addr_ton=ton,
                     source_addr_npi=npi,
-                    source_addr=source,
+                    source_addr=sender_id,
                     dest_addr_ton=_INTERNATIONAL,
                     dest_addr_npi=_ISDN,
                     destination_addr=number,
@@ -294,19 +294,15 @@ _RECEIPT_WANTED = 1
 _LONGEST_SHORT_CODE = 8
 
 
-def _source_address(sender_id: str) -> tuple[int, int, str]:
-    """Type, plan and value: of a name, a short code or a number. As is usual; the vendor names none."""
+def _type_of_sender(sender_id: str) -> tuple[int, int]:
+    """Type and plan of a source address: a name, a short code or a number. As is usual; the vendor names none."""
     if not isinstance(sender_id, str):
         raise WrongType(f"sender_id is a {type(sender_id).__name__}: give a str")
     if not sender_id:
         raise InvalidInput("sender_id is empty")
-    digits = sender_id.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()):
-        return _ALPHANUMERIC, 0, sender_id
-    if len(sender_id) <= _LONGEST_SHORT_CODE:
-        return _NETWORK_SPECIFIC, 0, sender_id
-    # The type says what the plus does.
-    return _INTERNATIONAL, _ISDN, digits
+    if not (sender_id.isascii() and sender_id.isdigit()):
+        return _ALPHANUMERIC, 0
+    return (_NETWORK_SPECIFIC, 0) if len(sender_id) <= _LONGEST_SHORT_CODE else (_INTERNATIONAL, _ISDN)
 
 
 class Receiver:

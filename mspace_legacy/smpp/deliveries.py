@@ -89,7 +89,7 @@ class Deliveries:
                 self._places[id_key(message_id)] = (tracked, place)
                 for key in self._spellings(message_id):
                     receipt = self._early.get(key)
-                    if receipt and _may_be_of(message, receipt):
+                    if receipt and _may_be_of(message, receipt, by_its_id=key == id_key(message_id)):
                         tracked.tell(place, self._early.pop(key).state)
                         self._note_spelling(message_id, receipt, key, self._early)
                         break
@@ -101,7 +101,7 @@ class Deliveries:
             for key in self._spellings(receipt.message_id):
                 if found := self._places.get(key):
                     tracked, place = found
-                    if _may_be_of(tracked.message, receipt):
+                    if _may_be_of(tracked.message, receipt, by_its_id=key == id_key(receipt.message_id)):
                         tracked.tell(place, receipt.state)
                         self._note_spelling(receipt.message_id, receipt, key, self._places)
                         return tracked.delivery()
@@ -134,17 +134,44 @@ class Deliveries:
             self._written_alike = True
 
 
-_WHOLE_NUMBER = re.compile(r"\+?[0-9]{9,}")
-"""Longer than a short code, and not masked."""
+_LEAST_DIGITS = 7
+"""Of a number; what has fewer is a code."""
+_SEPARATORS = re.compile(r"[\s().+-]")
+_MASKED = re.compile(r"(?=.*[0-9])[0-9*xX#]{7,}")
 
 
-def _may_be_of(message: SubmittedMessage, receipt: Receipt) -> bool:
-    """Whether the addresses say nothing against it. It comes from the message's recipient (section 4.6.1), but some
-    services leave both as they were in the message, mask the number, or put a code of their own there.
+def _may_be_of(message: SubmittedMessage, receipt: Receipt, *, by_its_id: bool) -> bool:
+    """Whether the addresses allow it. It comes from the message's recipient (section 4.6.1), but some services leave
+    both addresses as they were in the message, mask the number, or put a code of their own there.
+
+    :param by_its_id: whether the id was found as it is. Read in another way it may hit another message, and then it
+        has to come from the recipient.
     """
-    addresses = filter(_WHOLE_NUMBER.fullmatch, (receipt.recipient, receipt.sender_id))
-    told = {*map(msisdn.subscriber_number, addresses)} - {msisdn.subscriber_number(message.sender_id)}
-    return not told or msisdn.subscriber_number(message.recipient) in told
+    if not receipt.recipient:
+        return True
+    from_recipient = _is_number(receipt.recipient, message.recipient)
+    if from_recipient or not by_its_id:
+        return bool(from_recipient)
+    is_to_recipient = _is_number(receipt.sender_id, message.recipient)
+    if from_recipient is None:
+        return is_to_recipient is not False or _is_same(receipt.sender_id, message.sender_id)
+    return _is_same(receipt.recipient, message.sender_id) and is_to_recipient is not False
+
+
+def _is_number(address: str, number: str) -> bool | None:
+    """Whether an address is this number, as far as it is not masked; None for a name or a code."""
+    text = _SEPARATORS.sub("", address)
+    nine = msisdn.subscriber_number(number)
+    if text.isascii() and text.isdigit():
+        return msisdn.subscriber_number(text) == nine if len(text) >= _LEAST_DIGITS else None
+    if _MASKED.fullmatch(text):
+        pattern = re.sub("[*xX#]+", "[0-9]*", text)
+        return any(re.fullmatch(pattern, form) for form in (number, nine, f"0{nine}"))
+    return None
+
+
+def _is_same(address: str, sender_id: str) -> bool:
+    return address == sender_id or bool(_is_number(address, sender_id))
 
 
 def _cut(remembered: OrderedDict[str, Any], most: int) -> None:

@@ -539,11 +539,15 @@ class Link:
     def let_go(self) -> None:
         """End when nothing is under way any more: nobody can offer anything from now on. Waits for nothing."""
         self._closing = True
+        if os.getpid() != self._process:
+            return
         connection = self._connection
-        if connection is not None and os.getpid() == self._process:
-            # It may just be closed, as the lock is not held: whoever holds it might be this very thread.
-            with contextlib.suppress(OSError):
+        # It may just be closed, as the lock is not held: whoever holds it might be this very thread.
+        with contextlib.suppress(OSError):
+            if connection is not None:
                 connection.wake()
+            elif self._is_idle():
+                self._stop_connecting()
 
     def _break_off(self) -> None:
         """After an interruption: nothing that it may have left half done is gone on with."""
@@ -975,11 +979,14 @@ def _contradiction(response: Pdu) -> str:
     """Why an answer to submit_sm tells neither that it was taken nor that it was refused; empty where it does."""
     if isinstance(response, GenericNack) and not response.command_status:
         return "refused by generic_nack as ESME_ROK"
-    # Where a refusal has no body but TLVs, the first one's tag is read as an id, which it can't be.
-    has_id = isinstance(response, SubmitSmResp) and response.message_id and response.message_id.isprintable()
-    if has_id and response.command_status:
+    if isinstance(response, SubmitSmResp) and response.command_status and not _is_tag(response.message_id):
         return f"refused as {status_name(response.command_status)}, and given an id"
     return ""
+
+
+def _is_tag(message_id: str) -> bool:
+    """Whether there is no id, or what was read as one is the tag of a TLV, where a refusal has no body but that."""
+    return not message_id or (message_id[0] < " " and not message_id[0].isspace())
 
 
 def refusal(response: Pdu, request: str) -> ServiceError:

@@ -73,7 +73,8 @@ class Receipt:
     are what came, so that an unreadable receipt is not lost. `state` is None where `stat` is none of the known words.
     `submitted` and `done` are by the SMSC's own clock, whose time zone is not documented. `sub` and `dlvrd` count
     messages submitted and delivered. `error_code` is the text's `err`, `network_error_code` the TLV: the type of the
-    network and its code. `recipient` and `sender_id` are those of the message that was sent.
+    network and its code. `recipient` and `sender_id` are those of the message that was sent, where the service has
+    them change places, as the standard does.
     """
 
     message_id: str = ""

@@ -544,8 +544,9 @@ def _without(authorization: str, response: Response) -> Response:
     return Response(response.status, body, headers, masked(response.reason))
 
 
-_HIT = re.compile(r"(?:\b|_)hit\b", re.IGNORECASE)
-_TELL_HITS = ("Cache-Status", "X-Cache", "X-Cache-Status", "X-Proxy-Cache", "CF-Cache-Status")
+_TELL_HITS = ("X-Cache", "X-Cache-Status", "X-Proxy-Cache", "CF-Cache-Status")
+_HIT = re.compile("hit|stale|updating|revalidated|unmodified", re.IGNORECASE)
+"""What they say first where the body is a stored one: `Hit from cloudfront`, `TCP_REFRESH_UNMODIFIED from squid`."""
 
 
 def _was_stored(response: Response) -> bool:
@@ -553,11 +554,18 @@ def _was_stored(response: Response) -> bool:
 
     By its age it may be new, as that is in whole seconds. Varnish names two requests, the second of which it kept.
     """
+    caches = _listed(response, "Cache-Status")
     return (
-        bool((response.header("Age") or "0").strip("0"))
+        any(age.strip("0") for age in _listed(response, "Age"))
         or len((response.header("X-Varnish") or "").split()) > 1
-        or any(_HIT.search(response.header(name) or "") for name in _TELL_HITS)
+        or any(parameter.strip() in ("hit", "hit=?1") for cache in caches for parameter in cache.split(";")[1:])
+        or any(_HIT.search(told.split()[0]) for name in _TELL_HITS for told in _listed(response, name))
     )
+
+
+def _listed(response: Response, name: str) -> list[str]:
+    """The members of a header that is a list."""
+    return [member.strip() for member in (response.header(name) or "").split(",") if member.strip()]
 
 
 def _nothing() -> None:

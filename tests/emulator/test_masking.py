@@ -23,6 +23,7 @@ from mspace_legacy.smpp.pdu import (
     Outbind,
     SubmitSm,
     SubmitSmResp,
+    Tlv,
     encode,
 )
 from mspace_legacy.wire import legacy, v2
@@ -183,6 +184,13 @@ def test_an_outbind_hides_its_password() -> None:
     assert shown.endswith(f"{b'smsc'.hex(' ')} 00 *** 00")
     assert_hidden("QXpw-ZJ", shown)
     assert b"QXpw-ZJ".hex(" ") not in shown
+
+
+def test_a_known_secret_in_a_text_is_masked_in_its_octets_too() -> None:
+    pdu = SubmitSm(sequence_number=7, short_message=b"my smpp-pwd", tlvs=(Tlv(0x0424, b"smpp-pwd"),))
+    shown = masked_pdu(pdu, (Secret("smpp-pwd"),))
+    assert b"smpp-pwd".hex(" ") not in shown
+    assert f"short_message: {b'my '.hex(' ')} ***" in shown
 
 
 @pytest.mark.parametrize(("status", "number"), [(0, 0), (0, 0x80000000), (0, 2**32 - 1), (0x58, 1)])

@@ -8,7 +8,9 @@ import pytest
 
 from mspace_legacy.emulator import UssdCode, UssdCodes, load_accounts, load_ussd_codes
 from mspace_legacy.errors import InvalidInput
+from tests.canary import in_our_frames
 
+CANARY = "canary-71f3"
 URL = "http://127.0.0.1:5000/ussd"
 ACCOUNT = '[[account]]\nusername = "a"\npassword = "p"\napi_key = "k"\n'
 
@@ -101,7 +103,8 @@ def test_codes_stand_in_the_file_of_the_accounts(tmp_path: Path) -> None:
         (f'[[ussd]]\ncallback = "{URL}"', "ussd 1: code is missing"),
         (f'[[ussd]]\ncode = 384\ncallback = "{URL}"', "ussd 1: code is not a string"),
         (f'[[ussd]]\ncode = "*1#"\ncallback = "{URL}"\nurl = "x"', "there is no key 'url': there are code, callback"),
-        (f'[[ussd]]\ncode = "1"\ncallback = "{URL}"', "ussd 1: code: '1' is not a USSD code"),
+        (f'[[ussd]]\ncode = "1"\ncallback = "{URL}?key={CANARY}"', "ussd 1: code: '1' is not a USSD code"),
+        (f'[[ussd]]\ncode = 1\ncallback = "{URL}?key={CANARY}"', "ussd 1: code is not a string"),
         (f'[[ussd]]\ncode = "*1#"\ncallback = "{URL}"\n' * 2, "twice"),
     ],
 )
@@ -111,3 +114,5 @@ def test_what_is_wrong_in_the_file_is_told(tmp_path: Path, text: str, told: str)
     with pytest.raises(InvalidInput) as raised:
         load_ussd_codes(file)
     assert told in str(raised.value)
+    assert CANARY not in in_our_frames(raised.value)
+    assert raised.value.__context__ is None

@@ -9,6 +9,7 @@ import pytest
 
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.migration import Routes, Settings, load_settings
+from tests.canary import in_our_frames
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -66,6 +67,14 @@ def test_routes_that_a_gateway_runs_by_are_not_left_out(tmp_path: Path) -> None:
 def test_routes_as_a_table(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, 'accounts = "a"\n[routes]\nsendtext = "v2"\n"*" = "v2"\n'))
     assert settings.routes == Routes.parse("sendtext=v2, *=v2")
+
+
+@pytest.mark.parametrize("more", ["", "port = 'x'\n", "prot = 1\n"])
+def test_a_password_in_a_url_is_in_no_traceback_that_shows_variables(tmp_path: Path, more: str) -> None:
+    file = written(tmp_path, f'accounts = "a"\nmain_url = "http://u:canary-71f3@h"\n{more}')
+    with pytest.raises(InvalidInput) as raised:
+        load_settings(file)
+    assert "canary" not in str(raised.value) + in_our_frames(raised.value)
 
 
 @pytest.fixture

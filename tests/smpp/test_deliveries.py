@@ -117,8 +117,19 @@ def test_the_recipient_as_the_service_writes_it(told: str) -> None:
         ("254700000001", "254733000000", False),
         # Masked, and a code of the service's own.
         ("2547*****000", "MSPACE", True),
+        ("07xxxxx000", "MSPACE", True),
+        ("2547*****111", "MSPACE", False),
+        ("25473311****", "MSPACE", False),
         ("40404", "MSPACE", True),
+        ("40404", NUMBER, True),
+        ("40404", "254733000000", False),
         ("", "", True),
+        # However it is written, and of any country.
+        ("+254 722 000000", "MSPACE", True),
+        ("+254 733 111111", "MSPACE", False),
+        ("29022345", "MSPACE", False),
+        # Of another country's number with the same nine digits as the sender's.
+        ("256700000001", "254700000001", False),
     ],
 )
 def test_the_addresses_as_services_write_them(source: str, destination: str, is_of_it: bool, early: bool) -> None:
@@ -133,6 +144,20 @@ def test_the_addresses_as_services_write_them(source: str, destination: str, is_
     if not early:
         assert (deliveries.match(came) is not None) == is_of_it
     assert state_of(deliveries, "5") is (DELIVERED if is_of_it else None)
+
+
+@pytest.mark.parametrize("source", ["40404", "MSPACE", "2547*****000"])
+def test_an_id_read_the_other_way_has_to_come_from_the_recipient(source: str) -> None:
+    # 16 may be hexadecimal 10. It is another message's, whose answer is on its way still.
+    deliveries = Deliveries()
+    deliveries.add(message("10"))
+    came = Receipt("16", DELIVERED, recipient=source, sender_id="MSPACE")
+    if source.startswith("2547"):
+        assert deliveries.match(came) is not None
+        return
+    assert deliveries.match(came) is None
+    deliveries.add(message("16", recipient="29022345"))
+    assert (state_of(deliveries, "16"), deliveries.of("10")) == (DELIVERED, Delivery(message("10"), (None,)))
 
 
 def test_a_tlv_says_nothing_of_how_texts_spell_an_id() -> None:
