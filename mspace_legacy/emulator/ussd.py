@@ -121,7 +121,6 @@ def load_ussd_codes(path: str | os.PathLike[str]) -> tuple[UssdCode, ...]:
 
     :raises InvalidInput: names the file, the table and the key at fault.
     """
-    problem = ""
     try:
         return _checked(path, load_toml(path).get("ussd", []))
     except InvalidInput as error:

@@ -84,7 +84,6 @@ def load_settings(path: str | os.PathLike[str], *, needs_routes: bool = False) -
     :param needs_routes: refuse a file without `routes`, as one that is half written, where a gateway runs by some.
     :raises InvalidInput: names the file and the key at fault.
     """
-    problem = ""
     try:
         return _settings(path, needs_routes)
     except InvalidInput as error:
