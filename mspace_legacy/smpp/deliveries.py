@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mspace_legacy import msisdn
-from mspace_legacy.smpp.receipts import MessageState, Receipt, id_key, id_spellings
+from mspace_legacy.smpp.receipts import MessageState, Receipt, id_in_text, id_key, id_spellings
 
 __all__ = ["Deliveries", "Delivery", "SubmittedMessage"]
 
@@ -125,7 +125,7 @@ class Deliveries:
         return id_spellings(message_id)[: 1 if self._written_alike else None]
 
     def _note_spelling(self, message_id: str, receipt: Receipt, key: str, known: Mapping[str, object]) -> None:
-        if receipt.message_id not in receipt.text != "":
+        if receipt.text and id_in_text(receipt.text) != receipt.message_id:
             # It stood in the TLV alone, and says nothing of how texts have it.
             return
         first, *others = id_spellings(message_id)

@@ -20,7 +20,7 @@ from mspace_legacy.errors import InvalidInput
 from mspace_legacy.smpp.pdu import DeliverSm
 from mspace_legacy.smpp.text import read_part
 
-__all__ = ["MessageState", "Receipt", "id_key", "id_spellings", "read_receipt", "write_receipt"]
+__all__ = ["MessageState", "Receipt", "id_in_text", "id_key", "id_spellings", "read_receipt", "write_receipt"]
 
 _MESSAGE_TYPE = 0x3C
 _RECEIPT_TYPES = {0x04, 0x20}
@@ -149,6 +149,11 @@ def _fields(text: str) -> dict[str, str]:
     for name, value in _FIELD.findall(text.replace("\0", " ")):
         fields.setdefault("".join(name.lower().split()), value)
     return fields
+
+
+def id_in_text(text: str) -> str:
+    """The id that the text of a receipt tells; empty where it tells none."""
+    return _fields(text).get("id", "")
 
 
 def _count(value: str) -> int | None:

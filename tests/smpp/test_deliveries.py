@@ -164,7 +164,7 @@ def test_a_tlv_says_nothing_of_how_texts_spell_an_id() -> None:
     deliveries = Deliveries()
     deliveries.add(message("ABC1"))
     deliveries.add(message("ABC2"))
-    both = Receipt("ABC1", DELIVERED, recipient=NUMBER, text=f"id:{0xABC1} stat:DELIVRD")
+    both = Receipt("ABC1", DELIVERED, recipient=NUMBER, text=f"id:{0xABC1} stat:DELIVRD text:ABC1")
     assert deliveries.match(both) is not None
     assert deliveries.match(Receipt(str(0xABC2), DELIVERED, recipient=NUMBER, text=f"id:{0xABC2} stat:DELIVRD"))
     assert state_of(deliveries, "ABC2") is DELIVERED
