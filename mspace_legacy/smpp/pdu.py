@@ -824,9 +824,11 @@ def _decode_tlvs(body: bytes, position: int) -> tuple[tuple[Tlv, ...], bytes]:
 def answer_to(error: ProtocolError) -> Pdu | None:
     """What the peer is told of a PDU that could not be read: its response, or a generic_nack. Sections 3.3 and 4.3.
 
-    None for a response that could not be read: nobody answers a response.
+    None for a response that could not be read: nobody answers a response. Of a command that is not known, nobody can
+    tell that it is one.
     """
-    if not error.stream_lost:
+    at_fault = COMMANDS.get(error.command_id)
+    if at_fault and not error.stream_lost:
         if error.command_id & _RESPONSE:
             return None
         response = COMMANDS.get(error.command_id | _RESPONSE)
