@@ -1,6 +1,6 @@
 """A message's text as the fields of PDUs, and back: alphabets, headers of concatenation, parts put together. Pure.
 
-To send: `write_text` gives one `Part` for each submit_sm. To receive: `read_part` gives a `IncomingText` for each
+To send: `write_text` gives one `Part` for each submit_sm. To receive: `read_part` gives an `IncomingText` for each
 deliver_sm (or submit_sm, in a server), and `reassemble` makes texts of them.
 
 The SMSC's default alphabet (data_coding 0) is taken to be GSM 03.38, one septet in each octet, as is usual; what an
@@ -20,7 +20,7 @@ from mspace_legacy.errors import InvalidInput
 from mspace_legacy.smpp.pdu import DeliverSm, SubmitSm, Tag, Tlv
 from mspace_legacy.sms import decode_gsm7, encode_gsm7, segments
 
-__all__ = ["Concatenation", "Part", "IncomingText", "ReceivedText", "read_part", "reassemble", "write_text"]
+__all__ = ["Concatenation", "IncomingText", "Part", "ReceivedText", "read_part", "reassemble", "write_text"]
 
 _UDHI = 0x40
 """The bit of esm_class that tells of a user data header. SMPP 3.4, section 5.2.12."""
