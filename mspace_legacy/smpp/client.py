@@ -32,9 +32,10 @@ from mspace_legacy.errors import (
 from mspace_legacy.models import Outcome, SendResult, SentMessage
 from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.deliveries import Deliveries, SubmittedMessage
-from mspace_legacy.smpp.link import Link, Sending
+from mspace_legacy.smpp.link import Link
 from mspace_legacy.smpp.pdu import BindReceiver, BindTransmitter, CommandStatus, DeliverSm, SubmitSm, encode
 from mspace_legacy.smpp.receipts import Receipt, read_receipt
+from mspace_legacy.smpp.sending import Sending
 from mspace_legacy.smpp.session import Session
 from mspace_legacy.smpp.text import IncomingText, read_part, write_text
 from mspace_legacy.transport.network import DEFAULT_TIMEOUT, Timeout, checked_timeout

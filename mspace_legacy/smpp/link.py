@@ -1,4 +1,4 @@
-"""A bind that is kept: the connection, the session on it, and who reads and writes; bound again when it is lost.
+"""A bind that is kept: its one lock and its one thread, who reads and writes, and a new connection where one is lost.
 
 A message that was handed to the connection and not answered is an `OutcomeUnknown`; one of which no octet was is sent
 when there is a connection again.
@@ -7,21 +7,17 @@ when there is a connection again.
 from __future__ import annotations
 
 import contextlib
-import copy
 import heapq
 import itertools
 import logging
 import math
 import os
-import selectors
 import socket
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
 
 import tenacity
 
@@ -32,31 +28,28 @@ from mspace_legacy.errors import (
     InvalidInput,
     MSpaceError,
     NotSent,
-    OutcomeUnknown,
     ReplyLost,
     ServiceError,
     TransportFault,
     WrongType,
     outcome_unknown,
-    partly_sent,
 )
-from mspace_legacy.smpp.deliveries import Deliveries, SubmittedMessage
+from mspace_legacy.smpp.answers import contradiction, refusal
+from mspace_legacy.smpp.connection import Connection, diagnosis
 from mspace_legacy.smpp.pace import Pace
 from mspace_legacy.smpp.pdu import (
     BindReceiver,
     BindTransmitter,
     CommandStatus,
     DeliverSm,
-    GenericNack,
     Pdu,
     SubmitSmResp,
     encode,
-    status_name,
 )
+from mspace_legacy.smpp.sending import Part, Sending
 from mspace_legacy.smpp.session import (
     Answered,
     Bound,
-    Chunk,
     Ended,
     Event,
     Incoming,
@@ -68,7 +61,7 @@ from mspace_legacy.smpp.session import (
 )
 from mspace_legacy.transport.network import Timeout, checked_timeout
 
-__all__ = ["Link", "Sending", "refusal"]
+__all__ = ["Link"]
 
 _log = logging.getLogger("mspace_legacy.smpp")
 
@@ -90,258 +83,6 @@ _LENT = 0.02
 
 _LONGEST_UNBIND = 5.0
 """Seconds that the answer to unbind may take."""
-
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-"""Where the system has it: Linux."""
-
-_READ = 1 << 16
-_MOST_WRITTEN = 64
-"""PDUs in one write."""
-
-_MOST_UNWRITTEN = 20_000
-"""PDUs. A service that has so many answers made, and reads none of them, is left."""
-
-
-class Sending:
-    """A message on its way: its parts, and the future that tells what became of them."""
-
-    def __init__(
-        self, message: SubmittedMessage, octets: list[bytes], deliveries: Deliveries | None, *, attended: bool
-    ) -> None:
-        self.is_attended = attended
-        """Whether a thread waits in `Link.attend` for it: then nobody else has the future, and it calls nobody."""
-        self.future: Future[SubmittedMessage] = Future()
-        self._octets = octets
-        self._message = message
-        self._deliveries = deliveries
-        self._error: MSpaceError | None = None
-        self._ids: list[str | None] = [None] * len(octets)
-        self._open = set(range(len(octets)))
-        """Places of the parts of which it is not known what became of them."""
-        self._began: bool | None = None
-        """Whether it was begun before anybody cancelled it, once that is decided."""
-        self._is_told = False
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is known of each part what became of it."""
-        return not self._open
-
-    def parts(self) -> list[_Part]:
-        """What is to be sent. It is not kept here, as a ring of references would be left to the collector."""
-        return [_Part(self, place, octets) for place, octets in enumerate(self._octets)]
-
-    def is_wanted(self) -> bool:
-        """Whether its next part is still to be sent: not when it was cancelled, nor after a part was refused."""
-        return self._error is None and self._is_begun()
-
-    def _is_begun(self) -> bool:
-        if self._began is None:
-            # Nobody can cancel what is attended. Of others it may have been decided just as an interruption came.
-            self._began = self.is_attended or self.future.running() or self.future.set_running_or_notify_cancel()
-        return self._began
-
-    def settle(self, part: _Part, message_id: str | None, error: MSpaceError | None) -> bool:
-        """Note what became of a part, once. Whether all is known: then `finish` is to be called, without a lock."""
-        if part.place in self._open:
-            self._ids[part.place] = message_id
-            self._note(error)
-            self._open.discard(part.place)
-        return self.is_settled
-
-    def give_up(self, error: MSpaceError) -> None:
-        """Note the same of all parts of which nothing is known yet."""
-        if self._open:
-            self._note(error)
-            self._open.clear()
-
-    def _note(self, error: MSpaceError | None) -> None:
-        if error is not None and (self._error is None or _gravity(error) > _gravity(self._error)):
-            self._error = error
-
-    def finish(self) -> None:
-        """Tell the deliveries and the future, once."""
-        if self._is_told:
-            return
-        sent = self._message
-        message = SubmittedMessage(sent.sender_id, sent.recipient, sent.message, tuple(self._ids))
-        if self._deliveries:
-            self._deliveries.add(message)
-        if not self._is_begun():
-            return
-        # An interruption may have come just as it was told.
-        with contextlib.suppress(InvalidStateError):
-            self._tell(message)
-        self._is_told = True
-
-    def _tell(self, message: SubmittedMessage) -> None:
-        if self._error is None:
-            self.future.set_result(message)
-            return
-        # Of its own, as others may be given up for the same reason.
-        error = copy.copy(self._error)
-        if taken := len(self._ids) - self._ids.count(None):
-            error = partly_sent(error, f"{taken} of {len(self._ids)} segments were taken")
-        error.message = message
-        self.future.set_exception(error)
-
-
-def _gravity(error: MSpaceError) -> int:
-    """Of what several parts met with, what is told of the whole: first that it may have been taken."""
-    return 2 if isinstance(error, OutcomeUnknown) else 0 if isinstance(error, NotSent) else 1
-
-
-@dataclass(slots=True, eq=False)
-class _Part:
-    """One submit_sm of a message. `begun` is set while an octet of it may have left, without an answer.
-
-    `number` counts what was offered, `order` when it has its turn, `queued` and `submitted` when it was
-    offered and when the session was given it, `newest_taken` which had been taken when it was throttled last.
-    """
-
-    sending: Sending
-    place: int
-    octets: bytes
-    begun: bool = False
-    number: int = 0
-    order: int = 0
-    queued: float = 0.0
-    submitted: float = 0.0
-    throttled: ServiceError | None = None
-    newest_taken: int = -1
-    offers: int = 0
-    passed_over: int = 0
-
-
-class _Connection:
-    """One connection, and the session on it. Only `wait` and `wake` are for use without the link's lock."""
-
-    def __init__(self, connection: socket.socket, session: Session) -> None:
-        self.session = session
-        self.since = time.monotonic()
-        self.over = ""
-        """Why it is of no more use, once it is not."""
-        self.wakes_at = -math.inf
-        """When `wait` ends by itself, while somebody is in it or about to be."""
-        self.came_with_the_bind: list[Event] = []
-        """What nothing that is submitted later can have caused."""
-        self._socket = connection
-        self._encrypted = isinstance(connection, ssl.SSLSocket)
-        self._outbox: deque[Chunk] = deque()
-        self._is_busy = False
-        """Whether somebody reads or writes; or did, when an interruption came."""
-        self._wake_reader, self._wake_writer = socket.socketpair()
-        for end in (connection, self._wake_reader, self._wake_writer):
-            end.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(connection, selectors.EVENT_READ)
-        self._selector.register(self._wake_reader, selectors.EVENT_READ)
-        self._waits_to_write = False
-        self._is_to_acknowledge = False
-        """Whether something was read, and nothing written since, by which TCP would have acknowledged it. It would
-        wait for that for 40 ms, and a service that leaves Nagle's algorithm on writes no other answer before."""
-
-    def close(self) -> None:
-        self._selector.close()
-        for end in (self._socket, self._wake_reader, self._wake_writer):
-            end.close()
-
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether somebody is in `wait`, or about to be."""
-        return self.wakes_at > -math.inf
-
-    def wake(self) -> None:
-        """End the `wait` of another thread."""
-        if self.is_waited_for:
-            with contextlib.suppress(BlockingIOError):
-                self._wake_writer.send(b"\0")
-
-    def wait(self) -> None:
-        """Wait until there is something to read, or to write if that is waited for, or until `wakes_at`."""
-        if _QUICKACK is not None and self._is_to_acknowledge:
-            self._is_to_acknowledge = False
-            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        seconds = self.wakes_at - time.monotonic()
-        for key, _ in self._selector.select(None if seconds == math.inf else max(0.0, seconds)):
-            if key.fileobj is self._wake_reader:
-                self._wake_reader.recv(_READ)
-
-    def read(self) -> bytes:
-        """What has come; sets `over` if nothing more will."""
-        self.wakes_at = -math.inf
-        if not self._begin():
-            return b""
-        data = self._received()
-        self._is_to_acknowledge = bool(data)
-        self._is_busy = False
-        return data
-
-    def write(self) -> None:
-        """Write what the session has to say, as far as it is taken."""
-        if not self._begin():
-            return
-        self._outbox.extend(self.session.take())
-        while self._outbox and self._written():
-            pass
-        if len(self._outbox) > _MOST_UNWRITTEN:
-            self.over = self.over or "it reads nothing"
-        self._is_busy = False
-        if self._waits_to_write != bool(self._outbox):
-            self._waits_to_write = not self._waits_to_write
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._waits_to_write else 0)
-            self._selector.modify(self._socket, events)
-            self.wake()
-
-    def _begin(self) -> bool:
-        """Whether there may be read or written: not after an interruption, as nobody knows how far it had come."""
-        if self._is_busy:
-            self.over = self.over or "interrupted"
-            return False
-        self._is_busy = True
-        return True
-
-    def _received(self) -> bytes:
-        try:
-            data = self._socket.recv(_READ)
-            if not data:
-                self.over = self.over or "the connection was closed"
-            elif isinstance(self._socket, ssl.SSLSocket):
-                # What was decrypted already does not wake anybody.
-                while waiting := self._socket.pending():
-                    data += self._socket.recv(waiting)
-            return data
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return b""
-        except OSError as error:
-            self.over = self.over or _diagnosis(error)[1]
-            return b""
-
-    def _written(self) -> bool:
-        """Write once. A part counts as begun while it can't be known that nothing of it has left."""
-        chunks = list(itertools.islice(self._outbox, _MOST_WRITTEN))
-        fresh = [part for _, part in chunks if part is not None and not part.begun]
-        for part in fresh:
-            part.begun = True
-        try:
-            count = self._socket.send(b"".join(octets for octets, _ in chunks))
-        except OSError:
-            # A socket that fails has taken nothing, but TLS may have sent a part of what it has encrypted. If it
-            # fails for good, reading will say so.
-            if not self._encrypted:
-                for part in fresh:
-                    part.begun = False
-            return False
-        self._is_to_acknowledge = False
-        for octets, part in chunks:
-            if count >= len(octets):
-                self._outbox.popleft()
-            elif count > 0:
-                self._outbox[0] = Chunk(octets[count:], part)
-            elif part in fresh and not self._encrypted:
-                part.begun = False
-            count = max(0, count - len(octets))
-        return True
 
 
 class Link:
@@ -390,9 +131,9 @@ class Link:
         self._lent_until = -math.inf
         self._process = os.getpid()
         self._order = itertools.count()
-        self._pending: list[tuple[int, _Part]] = []
+        self._pending: list[tuple[int, Part]] = []
         """A heap, so that a part that was throttled is again before those that came after it."""
-        self._under_way: dict[_Part, None] = {}
+        self._under_way: dict[Part, None] = {}
         self._settled: deque[Sending] = deque()
         self._settled_attended: deque[Sending] = deque()
         """Messages of which all is settled and whose futures are to be told, those of `attend` by any thread."""
@@ -411,10 +152,10 @@ class Link:
         """When the bind was last of use: its outage is reckoned from then."""
         self._ended: MSpaceError | None = None
         self._thread: threading.Thread | None = None
-        self._binding: _Connection | None = None
+        self._binding: Connection | None = None
         """One whose bind is not answered yet."""
         # Here, not in the thread, so that a wrong password is told to whoever gave it.
-        self._connection: _Connection | None = self._connected()
+        self._connection: Connection | None = self._connected()
         self._start()
 
     def __str__(self) -> str:
@@ -609,15 +350,15 @@ class Link:
             self._unbinding = True
             self._connection.session.unbind(time.monotonic())
 
-    def _may_submit(self, connection: _Connection) -> bool:
+    def _may_submit(self, connection: Connection) -> bool:
         """Whether there is something to be submitted, and room for it. Not on a connection of which no more comes."""
         return bool(self._pending) and not connection.over and connection.session.may_submit
 
-    def _next_time(self, connection: _Connection) -> float:
+    def _next_time(self, connection: Connection) -> float:
         following = connection.session.next_time
         return min(following, self._pace.next_time) if self._may_submit(connection) else following
 
-    def _settle(self, part: _Part, message_id: str | None = None, error: MSpaceError | None = None) -> None:
+    def _settle(self, part: Part, message_id: str | None = None, error: MSpaceError | None = None) -> None:
         is_settled = part.sending.settle(part, message_id, error)
         self._under_way.pop(part, None)
         if is_settled:
@@ -627,7 +368,7 @@ class Link:
     def _have_finished(self, sending: Sending) -> None:
         (self._settled_attended if sending.is_attended else self._settled).append(sending)
 
-    def _slow_down(self, part: _Part, response: ServiceError, now: float) -> None:
+    def _slow_down(self, part: Part, response: ServiceError, now: float) -> None:
         """Offer a part again after a pause, unless that has gone on for too long."""
         if self._throttled_since is None:
             self._throttled_since = now
@@ -661,13 +402,13 @@ class Link:
             else:
                 self._wait_again(part)
 
-    def _again(self, part: _Part) -> None:
+    def _again(self, part: Part) -> None:
         """Have a part wait of which the service certainly has nothing."""
         part.begun = False
         self._wait_again(part)
         self._under_way.pop(part, None)
 
-    def _wait_again(self, part: _Part) -> None:
+    def _wait_again(self, part: Part) -> None:
         heapq.heappush(self._pending, (part.order, part))
 
     def _settle_pending(self, reason: object) -> None:
@@ -684,7 +425,7 @@ class Link:
 
     # Called by who drives
 
-    def _turn(self, connection: _Connection) -> None:
+    def _turn(self, connection: Connection) -> None:
         """Wait until there is something to do on the connection, and do it."""
         connection.wait()
         incoming = []
@@ -727,10 +468,10 @@ class Link:
             case Stray(response):
                 _log.warning("%s: an answer that nothing waits for: %s", self, type(response).__name__)
 
-    def _answered(self, part: _Part, response: Pdu, now: float) -> None:
+    def _answered(self, part: Part, response: Pdu, now: float) -> None:
         self._note_use(now)
-        if contradiction := _contradiction(response):
-            self._settle(part, error=_unknown(contradiction, "broken"))
+        if told := contradiction(response):
+            self._settle(part, error=_unknown(told, "broken"))
             return
         if isinstance(response, SubmitSmResp) and not response.command_status:
             self._newest_taken = max(self._newest_taken, part.number)
@@ -792,7 +533,7 @@ class Link:
                 self._changed.notify_all()
             self._finish_all()
 
-    def _serve(self, connection: _Connection) -> None:
+    def _serve(self, connection: Connection) -> None:
         """Drive until the connection is over, except while another thread does."""
         while not connection.over:
             self._finish_all()
@@ -838,7 +579,7 @@ class Link:
                 self._note_use(now)
         self._finish_all()
 
-    def _find_what_was_lost(self, connection: _Connection) -> None:
+    def _find_what_was_lost(self, connection: Connection) -> None:
         """Where an interruption ended a connection: of what it was just dealing with, nobody knows anything."""
         known = {part.sending for _, part in self._pending}.union(self._settled, self._settled_attended)
         for sending in list(self._unfinished):
@@ -866,7 +607,7 @@ class Link:
             reraise=True,
         )
 
-    def _connected(self) -> _Connection:
+    def _connected(self) -> Connection:
         """A connection with a session that is bound.
 
         :raises NotSent: no connection, or no answer.
@@ -875,7 +616,7 @@ class Link:
         opened = self._opened()
         if isinstance(opened, NotSent):
             raise opened
-        connection = _Connection(
+        connection = Connection(
             opened,
             Session(
                 window=self._window,
@@ -908,10 +649,10 @@ class Link:
         except (OSError, ValueError) as error:
             if opened is not None:
                 opened.close()
-            fault, reason = _diagnosis(error)
+            fault, reason = diagnosis(error)
             return self._no_connection(reason, fault)
 
-    def _ask_to_be_bound(self, connection: _Connection) -> None:
+    def _ask_to_be_bound(self, connection: Connection) -> None:
         session = connection.session
         session.bind(self._bind, time.monotonic())
         while True:
@@ -944,63 +685,6 @@ class Link:
 
 def _unknown(reason: str, fault: TransportFault) -> ReplyLost:
     return outcome_unknown(ReplyLost(f"submit_sm: no answer: {reason}", fault=fault), "sendtext")
-
-
-def _diagnosis(error: Exception) -> tuple[TransportFault, str]:
-    match error:
-        case socket.gaierror():
-            return "unknown-host", "the host's name is not known"
-        case ConnectionRefusedError():
-            return "refused", "connection refused"
-        case TimeoutError():
-            return "connect-timeout", "it timed out"
-        case ssl.SSLCertVerificationError():
-            return "tls", f"TLS failed ({error.verify_message})"
-        case ssl.SSLError():
-            return "tls", "TLS failed"
-        case ConnectionResetError() | BrokenPipeError():
-            return "not-connected", "the connection was reset"
-    return "not-connected", str(error) or type(error).__name__
-
-
-_REFUSALS: dict[int, type[ServiceError]] = {
-    CommandStatus.ESME_RINVPASWD: errors.AuthenticationError,
-    CommandStatus.ESME_RINVSYSID: errors.AuthenticationError,
-    CommandStatus.ESME_RINVSRCADR: errors.InvalidSenderId,
-    CommandStatus.ESME_RINVDSTADR: errors.InvalidRecipient,
-    CommandStatus.ESME_RINVBNDSTS: errors.WrongBindState,
-    CommandStatus.ESME_RALYBND: errors.WrongBindState,
-    CommandStatus.ESME_RTHROTTLED: errors.Throttled,
-    CommandStatus.ESME_RMSGQFUL: errors.QueueFull,
-}
-
-
-def _contradiction(response: Pdu) -> str:
-    """Why an answer to submit_sm tells neither that it was taken nor that it was refused; empty where it does."""
-    if isinstance(response, GenericNack) and not response.command_status:
-        return "refused by generic_nack as ESME_ROK"
-    if isinstance(response, SubmitSmResp) and response.command_status and not _is_tag(response.message_id):
-        return f"refused as {status_name(response.command_status)}, and given an id"
-    return ""
-
-
-def _is_tag(message_id: str) -> bool:
-    """Whether there is no id, or what was read as one is the tag of a TLV, where a refusal has no body but that."""
-    return not message_id or (message_id[0] < " " and not message_id[0].isspace())
-
-
-def refusal(response: Pdu, request: str) -> ServiceError:
-    """The error for a response: its `text` is the standard's name of the status, its `status` the number.
-
-    A generic_nack is a refusal whatever its status.
-    """
-    status = response.command_status
-    name = status_name(status)
-    told = next((f"{name}, {known.description}" for known in CommandStatus if known == status), name)
-    if isinstance(response, GenericNack):
-        told = f"generic_nack, {told}"
-    kind = _REFUSALS.get(status, ServiceError)
-    return kind(f"{request}: the service says {told}", text=name, status=status)
 
 
 def _check_host(host: str) -> None:

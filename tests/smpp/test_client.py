@@ -1,4 +1,4 @@
-"""smpp.client and smpp.link over real sockets: against an SMSC that does what the test says."""
+"""smpp.client, and the link below it, over real sockets: against an SMSC that does what the test says."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ from mspace_legacy.smpp import (
     Transmitter,
     reassemble,
 )
-from mspace_legacy.smpp.link import Sending
 from mspace_legacy.smpp.pdu import (
     BindReceiver,
     BindReceiverResp,
@@ -70,6 +69,7 @@ from mspace_legacy.smpp.pdu import (
     UnbindResp,
     encode,
 )
+from mspace_legacy.smpp.sending import Sending
 from tests.smpp.smsc import PASSWORD, Hangup, Peer, Smsc, eventually
 
 NUMBER = "254722000000"
