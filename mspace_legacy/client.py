@@ -68,6 +68,15 @@ class Client:
       requests. The vendor documents no limit; servers often stop at URLs of 8 KiB. A reply has some 100 to 170 bytes
       for each recipient, and one beyond the `max_reply` of `Network`, 1 MiB, leaves the outcome unknown: so no more
       than 5,000 recipients without raising that too.
+
+    Every method that asks the service raises, beside what it says itself:
+
+    - `InvalidInput`: an argument that can't be right; nothing was sent
+    - `ServiceError`: the service told a failure; `ReplyError`: its reply can't be understood
+    - `NotSent`: nothing left this machine; `ReplyLost`: something did, and no whole reply came
+    - `ClosedError`: it was closed before
+
+    Where a send or a top-up may have been acted on, the error is an `OutcomeUnknown` too.
     """
 
     def __init__(

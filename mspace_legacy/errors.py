@@ -308,18 +308,18 @@ class OutcomeUnknown(MSpaceError):
         return f"{super().__str__()}; {self.advice}"
 
 
-class JarError(MSpaceError):
+class _JarError(MSpaceError):
     """What the exceptions with a Java name share: the message is Java's, to the letter."""
 
     def __str__(self) -> str:
         return Exception.__str__(self)
 
 
-class IllegalStateException(JarError, ClosedError):
+class IllegalStateException(_JarError, ClosedError):
     """java.lang.IllegalStateException: the client, or the entity of a Response, was closed before."""
 
 
-class ProcessingException(JarError, TransportError):
+class ProcessingException(_JarError, TransportError):
     """javax.ws.rs.ProcessingException: no connection, no reply, or a reply that can't be read."""
 
 
@@ -334,7 +334,7 @@ class MessageBodyProviderNotFoundException(ProcessingException, WrongType):
     """
 
 
-class WebApplicationException(JarError):
+class WebApplicationException(_JarError):
     """javax.ws.rs.WebApplicationException: the status is not 2xx. `getResponse()` gives the reply."""
 
     response: Any = None
@@ -406,7 +406,7 @@ def outcome_unknown(error: _Error, operation: str) -> _Error:
     kind = _with_unknown_outcome(type(error))
     unknown = kind.__new__(kind, *error.args)
     vars(unknown).update(vars(error), operation=operation)
-    if isinstance(unknown, JarError):
+    if isinstance(unknown, _JarError):
         # Java's message stays as it is; since Python 3.11 a traceback shows the advice below it.
         vars(unknown)["__notes__"] = [unknown.advice]
     return cast("_Error", unknown)

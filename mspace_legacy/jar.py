@@ -63,7 +63,7 @@ from mspace_legacy.wire.documents import MEDIA_TYPES, Form
 from mspace_legacy.wire.replies import decode_document, decode_reply, leaves_open
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from mspace_legacy.migration import AccountStore, Comparisons, Route, Router, Routes
 
@@ -646,24 +646,24 @@ def _for_status(response: Response, call: Call[Any], reply: http.Response) -> We
     return error if call.repeatable or not leaves_open(reply) else outcome_unknown(error, call.operation)
 
 
-_JAVA_MESSAGES: dict[errors.TransportFault, Callable[[str], str]] = {
-    "refused": lambda host: "java.net.ConnectException: Connection refused",
-    "unknown-host": lambda host: f"java.net.UnknownHostException: {host}",
-    "connect-timeout": lambda host: "java.net.SocketTimeoutException: connect timed out",
-    "tls": lambda host: "javax.net.ssl.SSLHandshakeException: no trusted connection",
-    "proxy": lambda host: "java.io.IOException: Unable to tunnel through proxy",
-    "not-connected": lambda host: "java.net.SocketException: no connection",
-    "timeout": lambda host: "java.net.SocketTimeoutException: Read timed out",
-    "reset": lambda host: "java.net.SocketException: Connection reset",
-    "closed": lambda host: "java.net.SocketException: Unexpected end of file from server",
-    "cut-short": lambda host: "Error reading entity from input stream.",
-    "too-large": lambda host: "Error reading entity from input stream: it is longer than allowed.",
-    "not-http": lambda host: "Failed to convert a response into an exception.",
-    "broken": lambda host: "java.io.IOException: the connection broke",
+_JAVA_MESSAGES: dict[errors.TransportFault, str] = {
+    "refused": "java.net.ConnectException: Connection refused",
+    "unknown-host": "java.net.UnknownHostException: {}",
+    "connect-timeout": "java.net.SocketTimeoutException: connect timed out",
+    "tls": "javax.net.ssl.SSLHandshakeException: no trusted connection",
+    "proxy": "java.io.IOException: Unable to tunnel through proxy",
+    "not-connected": "java.net.SocketException: no connection",
+    "timeout": "java.net.SocketTimeoutException: Read timed out",
+    "reset": "java.net.SocketException: Connection reset",
+    "closed": "java.net.SocketException: Unexpected end of file from server",
+    "cut-short": "Error reading entity from input stream.",
+    "too-large": "Error reading entity from input stream: it is longer than allowed.",
+    "not-http": "Failed to convert a response into an exception.",
+    "broken": "java.io.IOException: the connection broke",
 }
 
 
 def _processing(error: TransportError, call: Call[Any], request: http.Request) -> ProcessingException:
-    java = _JAVA_MESSAGES[error.fault](error.host or urlsplit(request.url).hostname or "")
+    java = _JAVA_MESSAGES[error.fault].format(error.host or urlsplit(request.url).hostname or "")
     translated = ProcessingException(java, fault=error.fault)
     return outcome_unknown(translated, call.operation) if isinstance(error, OutcomeUnknown) else translated

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, SupportsIndex
 from urllib.parse import quote, quote_plus
 
+from mspace_legacy.errors import WrongType
+
 __all__ = ["MASK", "RedactingFilter", "Secret", "redact", "spellings"]
 
 MASK = "***"
@@ -83,11 +85,15 @@ class Secret:
     """A password or an API key: it compares, but does not print, format or pickle.
 
     `reveal()` is the one way to the text.
+
+    :raises WrongType: it is no text.
     """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise WrongType(f"a secret is a {type(value).__name__}: give a str")
         self._value = value
 
     def reveal(self) -> str:

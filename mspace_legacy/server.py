@@ -317,7 +317,8 @@ class Server:
             response = self._transport.handle(_request(environ))
         except ReplyLost as lost:
             if lost.partial is None:
-                _break(environ[_CHANNEL], reset=lost.fault == "reset")
+                if lost.fault == "reset":
+                    environ[_CHANNEL].socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 raise ClientDisconnected from None
             return _start(environ, start_response, lost.partial, cut=True)
         except TransportError as error:
@@ -368,14 +369,9 @@ def _request(environ: WSGIEnvironment) -> Request:
     }
     # PATH_INFO is decoded, and has lost what was %2F and what was a slash.
     target = environ["REQUEST_URI"]
-    # In absolute form (RFC 9112, section 3.2.2) it names a host of its own.
     # What stands behind the name in a Host header is no part of the path.
     host = re.split("[/?#]", environ.get("HTTP_HOST", "localhost"), maxsplit=1)[0]
+    # In absolute form (RFC 9112, section 3.2.2) a target names a host of its own.
     url = target if _ABSOLUTE.match(target) else f"http://{host}{target}"
     body = environ["wsgi.input"].read() if environ.get("CONTENT_LENGTH") else None
     return Request(environ["REQUEST_METHOD"], url, headers, body, remote_address=environ.get("REMOTE_ADDR", ""))
-
-
-def _break(channel: Any, *, reset: bool) -> None:
-    if reset:
-        channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)

@@ -11,6 +11,7 @@ import pprint
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape, quoteattr
 
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mspace_legacy.errors import WrongType
 from mspace_legacy.secrets import MASK, RedactingFilter, Secret, redact, spellings
 from mspace_legacy.wire import legacy
 
@@ -77,6 +79,12 @@ def test_secrets_compare_by_value_and_only_with_secrets() -> None:
     assert hash(Secret(CANARY)) == hash(Secret(CANARY))
     assert hash(Secret(CANARY)) != hash(CANARY)
     assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+@pytest.mark.parametrize("value", [1234, None, b"bytes"])
+def test_a_secret_is_a_text(value: Any) -> None:
+    with pytest.raises(WrongType, match=f"a secret is a {type(value).__name__}: give a str"):
+        Secret(value)
 
 
 def test_an_empty_secret_is_false() -> None:

@@ -175,6 +175,7 @@ class Ledger:
     :param path: of a file that keeps balances and messages, never a password; in memory by default.
     :param delivery_delay: seconds until a message is delivered, or has failed.
     :param clock: seconds since the epoch.
+    :raises InvalidInput: accounts that contradict each other, a delay that is none, or a file that can't be opened.
     """
 
     def __init__(
@@ -387,7 +388,7 @@ class Ledger:
             rows = self._db.execute(
                 "SELECT * FROM message WHERE (submitted, id) > (?, ?) AND submitted <= ? AND ? - submitted >= ? "
                 "ORDER BY submitted, id LIMIT ?",
-                (*after, *self._is_due(now), limit),
+                (*after, *self._due(now), limit),
             ).fetchall()
         return [StoredMessage(str(number), *rest) for number, *rest in rows]
 
@@ -397,7 +398,7 @@ class Ledger:
             row = self._db.execute(
                 "SELECT submitted, id FROM message WHERE submitted <= ? AND ? - submitted >= ? "
                 "ORDER BY submitted DESC, id DESC LIMIT 1",
-                self._is_due(now),
+                self._due(now),
             ).fetchone()
         return row or (0.0, 0)
 
@@ -432,7 +433,8 @@ class Ledger:
                 raise
             self._db.execute("COMMIT")
 
-    def _is_due(self, now: float) -> tuple[float, float, float]:
+    def _due(self, now: float) -> tuple[float, float, float]:
+        """What the queries compare `submitted` with: the index's bound, and `now` and the delay, which decide."""
         return now - self._delivery_delay + _ROUNDING, now, self._delivery_delay
 
     def _family(self, username: str, tie: str) -> list[tuple[str, int]]:
@@ -495,9 +497,9 @@ def _opened(path: str | os.PathLike[str]) -> sqlite3.Connection:
     raise InvalidInput(f"the ledger's file {os.fspath(path)!r} can't be opened: {problem}")
 
 
-def vendor_time(seconds: float) -> datetime:
+def vendor_time(moment: float) -> datetime:
     """A time of the ledger's clock as East Africa's clocks show it."""
-    return datetime.fromtimestamp(seconds + _EAST_AFRICA, timezone.utc).replace(tzinfo=None)
+    return datetime.fromtimestamp(moment + _EAST_AFRICA, timezone.utc).replace(tzinfo=None)
 
 
 def _stored(

@@ -34,6 +34,8 @@ from mspace_legacy.emulator.masking import command_name, masked_pdu
 from mspace_legacy.errors import InvalidRecipient, InvalidSenderId, ProtocolError, ServiceError
 from mspace_legacy.smpp.pdu import (
     COMMANDS,
+    LAST_SEQUENCE_NUMBER,
+    RESPONSE,
     BindReceiver,
     BindReceiverResp,
     BindTransceiver,
@@ -85,7 +87,6 @@ _LONGEST_WRITE = 10.0
 """Seconds until a peer that does not read is hung up on."""
 
 _READ = 1 << 16
-_LAST_SEQUENCE_NUMBER = 0x7FFFFFFF
 _SMSC_RECEIPT = 0x04
 """esm_class of a delivery receipt. Section 5.2.12."""
 
@@ -377,7 +378,7 @@ class _Connection:
                 self._settle(pdu)
             case _ if not pdu.is_response:
                 # deliver_sm and outbind are not for clients to send; outbind has no response.
-                response = COMMANDS.get(pdu.command_id | GenericNack.command_id, GenericNack)
+                response = COMMANDS.get(pdu.command_id | RESPONSE, GenericNack)
                 self._reply(pdu, response(sequence_number=pdu.sequence_number, command_status=_UNKNOWN_COMMAND))
         return True
 
@@ -523,7 +524,7 @@ class _Connection:
         if self._state is not _State.BOUND_RX or not room:
             return
         for receipt in self._claims.claim(self._username, room):
-            self._number = self._number % _LAST_SEQUENCE_NUMBER + 1
+            self._number = self._number % LAST_SEQUENCE_NUMBER + 1
             pdu = _receipt(receipt, self._number)
             self._unanswered[self._number] = receipt.message_id, pdu, time.monotonic()
             self._send(pdu)

@@ -126,6 +126,7 @@ class Gateway:
         self._trusted = [ipaddress.ip_network(network) for network in settings.trusted_proxies]
         self._metrics = metrics
         self._brake = _Brake(most_waiting=max(1, settings.threads // 4))
+        self._closes_comparisons = comparisons is None
         self.comparisons = comparisons or Comparisons(on_count=metrics.compared if metrics else None)
         self._behind = self._made(settings)
 
@@ -182,8 +183,13 @@ class Gateway:
         return replace(told.response, headers=(*others, *ours))
 
     def close(self) -> None:
-        """Wait for the comparisons under way, within bounds, and close the transport below."""
-        self.comparisons.close()
+        """Wait for the comparisons under way, within bounds, and close the transport below.
+
+        Comparisons that were given stay open, as others may use them too.
+        """
+        if self._closes_comparisons:
+            self.comparisons.close()
+        # Which waits for those that were given, as it was given these.
         self._behind.router.close()
 
     def _origin(self, request: Request) -> tuple[str, str]:
@@ -220,7 +226,7 @@ class Gateway:
             if refused == "slowed":
                 # Its password was not looked at: it may well be right.
                 told = replace(failed(call, ServerError("too many failures"), form), status=429)
-                told = replace(told, headers=(*told.headers, ("Retry-After", "5")))
+                told = replace(told, headers=(*told.headers, ("Retry-After", f"{LONGEST_BRAKE:.0f}")))
             return _Told(told, call.operation, refused=refused, username=username)
         asked = legacy.encode_request(call, password, base=self._base, ours=True)
         accept = header(request.headers, "accept")

@@ -27,7 +27,7 @@ way round. `canary`: some of the calls go to v2, the rest to legacy."""
 
 _REST = "*"
 _COMPARING = ("shadow", "verify")
-_V2_ALONE = ("deliveryreport",)
+_V2_ALONE = tuple(operation for operation in CALLS if operation not in legacy.OPERATIONS)
 """What the legacy API does not have, so that there is nothing to choose."""
 
 _OPERATIONS = tuple(operation for operation in CALLS if operation not in _V2_ALONE)

@@ -39,12 +39,12 @@ from mspace_legacy.wire.replies import SAME_FIELDS, content_of, decode_reply, fa
 __all__ = [
     "Answer",
     "Api",
+    "Asked",
     "Comparison",
     "Comparisons",
     "Count",
     "Difference",
     "Fields",
-    "Asked",
     "Shadow",
     "ask",
     "same_spelling",
@@ -165,6 +165,7 @@ class Comparisons:
     :param on_count: called for each with its operation and what it counts as: `equal`, `different` or `dropped`.
     :param threads: how many reads are under way at once, at most.
     :param most_waiting: how many wait for that; more are dropped, and counted.
+    :raises InvalidInput: a setting that can't be right.
     """
 
     def __init__(

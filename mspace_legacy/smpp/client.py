@@ -196,6 +196,7 @@ class Transmitter:
         :raises ServiceError: the service did not take it: `InvalidSenderId`, `InvalidRecipient`, `Throttled`,
             `QueueFull`, or the plain class; `text` is the standard's name for it.
         :raises OutcomeUnknown: it may have been taken; it was not sent again.
+        :raises ClosedError: after `close`, or in a fork.
 
         Where only some segments of a long message were taken, the error is an `OutcomeUnknown` too, and its `message`
         has their ids.
@@ -214,18 +215,28 @@ class Transmitter:
         :raises ServiceError: every recipient was refused, for the same reason.
         :raises NotSent: there was no connection for too long; nothing was sent.
         :raises OutcomeUnknown: some were taken, or may have been, and not all answered for.
+        :raises ClosedError: after `close`, or in a fork.
 
         What became of each recipient is in the error's `result`.
         """
         self._check_may_wait()
         numbers = msisdn.recipients(recipients, country=self._country)
         count = sms.segments(message).count
-        futures = [self.submit(sender_id, numbers[0], message)]
-        futures += [self._submitted(sender_id, number, message) for number in numbers[1:]]
+        futures: list[Future[SubmittedMessage]] = []
         try:
+            futures.append(self.submit(sender_id, numbers[0], message))
+            for number in numbers[1:]:
+                futures.append(self._submitted(sender_id, number, message))
             failures = [future.exception() for future in futures]
+        except MSpaceError:
+            # Of the first one, before anything was handed over.
+            raise
         except BaseException as interruption:
-            vars(interruption)["result"] = SendResult(tuple(map(_sent_by_now, numbers, futures)), count)
+            done = [*map(_sent_by_now, numbers, futures)]
+            # The next one may just have been handed over.
+            done += [SentMessage("", Outcome.UNKNOWN, number) for number in numbers[len(done) :][:1]]
+            done += [SentMessage("", Outcome.NOT_SENT, number) for number in numbers[len(done) :]]
+            vars(interruption)["result"] = SendResult(tuple(done), count)
             raise
         sent = [
             _sent(number, future, error) for number, future, error in zip(numbers, futures, failures, strict=True)
@@ -255,7 +266,7 @@ class Transmitter:
 
     def _check_may_wait(self) -> None:
         if self._link.is_in_callback:
-            raise InvalidInput("send: called by a future's callback it would wait for ever: use submit")
+            raise InvalidInput("send and send_text would wait for ever in a future's callback: use submit")
 
 
 _unclosed: weakref.WeakSet[Transmitter] = weakref.WeakSet()
@@ -321,7 +332,7 @@ class Receiver:
         the process.
     :param deliveries: is told each receipt before the handler is; see `Deliveries`.
 
-    The others are those of `Transmitter`.
+    The others are those of `Transmitter`, and so is what is raised where it can't be bound.
     """
 
     def __init__(
@@ -340,6 +351,8 @@ class Receiver:
     ) -> None:
         self._name = f"{type(self).__name__}({host}:{port})"
         password = secret = password if isinstance(password, Secret) else Secret(password)
+        if not callable(handler):
+            raise WrongType(f"handler is a {type(handler).__name__}: give a function")
         self._handler = handler
         self._deliveries = deliveries
         self._reply_timeout = checked_timeout(timeout)[1]

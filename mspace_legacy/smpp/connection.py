@@ -31,7 +31,11 @@ _MOST_UNWRITTEN = 20_000
 
 
 class Connection:
-    """The socket and the session. Whoever uses it holds the link's lock, but for `wait` and `wake`."""
+    """The socket and the session.
+
+    Before it is bound it is its maker's alone, and others may only `wake` it; from then on whoever uses it holds the
+    link's lock, but for `wait` and `wake`.
+    """
 
     def __init__(self, connection: socket.socket, session: Session) -> None:
         self.session = session
@@ -80,8 +84,8 @@ class Connection:
         if _QUICKACK is not None and self._is_to_acknowledge:
             self._is_to_acknowledge = False
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        seconds = self.wakes_at - time.monotonic()
-        for key, _ in self._selector.select(None if seconds == math.inf else max(0.0, seconds)):
+        left = self.wakes_at - time.monotonic()
+        for key, _ in self._selector.select(None if left == math.inf else max(0.0, left)):
             if key.fileobj is self._wake_reader:
                 self._wake_reader.recv(_READ)
 

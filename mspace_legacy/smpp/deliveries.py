@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mspace_legacy import msisdn
+from mspace_legacy.checks import at_least_one
 from mspace_legacy.smpp.receipts import MessageState, Receipt, id_in_text, id_key, id_spellings
 
 __all__ = ["Deliveries", "Delivery", "SubmittedMessage"]
@@ -69,10 +70,11 @@ class Deliveries:
     connections.
 
     :param most: ids, and receipts without a message, that are remembered; the oldest are forgotten.
+    :raises InvalidInput: `most` is less than 1.
     """
 
     def __init__(self, *, most: int = 100_000) -> None:
-        self._most = most
+        self._most = at_least_one("most", most)
         self._lock = threading.Lock()
         self._places: OrderedDict[str, tuple[_Tracked, int]] = OrderedDict()
         self._early: OrderedDict[str, Receipt] = OrderedDict()

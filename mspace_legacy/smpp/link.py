@@ -248,8 +248,8 @@ class Link:
     def close(self, grace: float, *, cancel_pending: bool = False, wait: bool = True) -> None:
         """Wait for what is under way, unbind, and close. In a callback, or if told so, it does not wait.
 
-        It waits as long as something is answered every `grace` seconds; what still waits for its turn then is not
-        sent, nor where `cancel_pending` says so.
+        It waits as long as something is answered every `grace` seconds; what still waits for its turn after that
+        is not sent. With `cancel_pending`, none of what waits is sent.
         """
         if os.getpid() != self._process:
             return
@@ -613,18 +613,9 @@ class Link:
         :raises NotSent: no connection, or no answer.
         :raises ServiceError: the bind was refused.
         """
-        opened = self._opened()
-        if isinstance(opened, NotSent):
-            raise opened
-        connection = Connection(
-            opened,
-            Session(
-                window=self._window,
-                enquire_after=self._enquire_after,
-                response_timeout=self._reply_timeout,
-                numbered_from=self._last_number,
-            ),
-        )
+        connection = self._opened()
+        if isinstance(connection, NotSent):
+            raise connection
         bound = False
         try:
             self._binding = connection
@@ -638,14 +629,20 @@ class Link:
                     connection.close()
         return connection
 
-    def _opened(self) -> socket.socket | NotSent:
+    def _opened(self) -> Connection | NotSent:
+        session = Session(
+            window=self._window,
+            enquire_after=self._enquire_after,
+            response_timeout=self._reply_timeout,
+            numbered_from=self._last_number,
+        )
         opened: socket.socket | None = None
         try:
             opened = socket.create_connection(self._address, self._connect_timeout)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is None:
-                return opened
-            return self._tls.wrap_socket(opened, server_hostname=self._address[0])
+            if self._tls is not None:
+                opened = self._tls.wrap_socket(opened, server_hostname=self._address[0])
+            return Connection(opened, session)
         except (OSError, ValueError) as error:
             if opened is not None:
                 opened.close()

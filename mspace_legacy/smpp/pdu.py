@@ -42,9 +42,11 @@ from mspace_legacy.errors import InvalidInput, ProtocolError, WrongType
 from mspace_legacy.secrets import Secret
 
 __all__ = [
-    "AlertNotification",
     "COMMANDS",
+    "LAST_SEQUENCE_NUMBER",
     "MAX_LENGTH",
+    "RESPONSE",
+    "AlertNotification",
     "BindReceiver",
     "BindReceiverResp",
     "BindResp",
@@ -76,10 +78,14 @@ __all__ = [
 MAX_LENGTH = 70_000
 """The longest PDU, in octets, that is written, or read by default: a full message_payload and room for the rest."""
 
+RESPONSE = 0x80000000
+"""The bit of a command_id by which a response differs from its request. Section 5.1.2."""
+
+LAST_SEQUENCE_NUMBER = 0x7FFFFFFF
+"""Section 5.1.4: after it they begin with 1 again."""
+
 _HEADER = struct.Struct(">IIII")
 _TLV_HEADER = struct.Struct(">HH")
-_RESPONSE = 0x80000000
-_LAST_SEQUENCE_NUMBER = 0x7FFFFFFF
 _LONGEST_SHORT_MESSAGE = 254
 
 
@@ -378,7 +384,7 @@ class Pdu:
     @property
     def is_response(self) -> bool:
         """Whether it answers a request, generic_nack included: never answer it."""
-        return bool(self.command_id & _RESPONSE)
+        return bool(self.command_id & RESPONSE)
 
     def _first(self, tag: Tag, length: int | None = None) -> bytes | None:
         """The value of the first such TLV; one of another length than the standard has stays in `tlvs` only."""
@@ -693,7 +699,7 @@ def _check_header(pdu: Pdu) -> None:
         _check_integer("sequence_number", pdu.sequence_number, 0, 0xFFFFFFFF)
         _check_integer("command_status", pdu.command_status, 0, 0xFFFFFFFF)
     else:
-        _check_integer("sequence_number", pdu.sequence_number, 1, _LAST_SEQUENCE_NUMBER)
+        _check_integer("sequence_number", pdu.sequence_number, 1, LAST_SEQUENCE_NUMBER)
         _check_integer("command_status", pdu.command_status, 0, 0)
 
 
@@ -829,9 +835,9 @@ def answer_to(error: ProtocolError) -> Pdu | None:
     """
     at_fault = COMMANDS.get(error.command_id)
     if at_fault and not error.stream_lost:
-        if error.command_id & _RESPONSE:
+        if error.command_id & RESPONSE:
             return None
-        response = COMMANDS.get(error.command_id | _RESPONSE)
+        response = COMMANDS.get(error.command_id | RESPONSE)
         if response:
             return response(sequence_number=error.sequence_number, command_status=error.command_status)
     return GenericNack(sequence_number=error.sequence_number, command_status=error.command_status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import logging
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from mspace_legacy.errors import MSpaceError, NotSent, OutcomeUnknown, ServiceEr
 from mspace_legacy.smpp.deliveries import Deliveries, SubmittedMessage
 
 __all__ = ["Part", "Sending"]
+
+_log = logging.getLogger("mspace_legacy.smpp")
 
 
 class Sending:
@@ -77,7 +80,10 @@ class Sending:
         sent = self._message
         message = SubmittedMessage(sent.sender_id, sent.recipient, sent.message, tuple(self._ids))
         if self._deliveries:
-            self._deliveries.add(message)
+            try:
+                self._deliveries.add(message)
+            except Exception as error:  # whatever one of the application's own does, nobody is to wait for ever
+                _log.error("the deliveries failed: %s", type(error).__name__)
         if not self._is_begun():
             return
         # An interruption may have come just as it was told.

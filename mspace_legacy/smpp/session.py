@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from mspace_legacy.errors import InvalidInput, ProtocolError
 from mspace_legacy.smpp.pdu import (
     COMMANDS,
+    LAST_SEQUENCE_NUMBER,
+    RESPONSE,
     AlertNotification,
     BindReceiver,
     BindResp,
@@ -51,8 +53,6 @@ __all__ = [
     "Unreadable",
 ]
 
-_RESPONSE = 0x80000000
-_LAST_NUMBER = 0x7FFFFFFF
 _NUMBER = struct.Struct(">I")
 _LONGEST_FAREWELL = 5.0
 """Seconds that the answers which are still due may take once the peer has asked to be unbound."""
@@ -285,7 +285,7 @@ class Session:
                 # They have no response, and we come by ourselves. Sections 4.1.7 and 4.12.
                 pass
             case _:
-                refusal = COMMANDS[pdu.command_id | _RESPONSE]
+                refusal = COMMANDS[pdu.command_id | RESPONSE]
                 wrong = CommandStatus.ESME_RINVBNDSTS
                 self._send(refusal(sequence_number=pdu.sequence_number, command_status=wrong), now)
         return None
@@ -302,7 +302,7 @@ class Session:
         waiting = self._waiting.get(pdu.sequence_number)
         if waiting is None:
             return Stray(pdu)
-        if pdu.command_id not in (waiting.kind.command_id | _RESPONSE, GenericNack.command_id):
+        if pdu.command_id not in (waiting.kind.command_id | RESPONSE, GenericNack.command_id):
             if self.state is not State.OPEN or not isinstance(pdu, BindResp):
                 return Stray(pdu)
             # Its answer, and to another bind: to wait for a better one would be in vain.
@@ -333,7 +333,7 @@ class Session:
     def _next_number(self) -> int:
         """Rising by one, and from the last to the first; never one that is waited for. Section 3.2."""
         while True:
-            self.number = self.number % _LAST_NUMBER + 1
+            self.number = self.number % LAST_SEQUENCE_NUMBER + 1
             if self.number not in self._waiting:
                 return self.number
 

@@ -176,7 +176,7 @@ def _refuse_what_spoke_first(sock: socket.socket) -> None:
 class _WithinTime(io.RawIOBase):
     """A socket's file that ends the whole reply at one time, however slowly its bytes drip in; and at one size.
 
-    http.client asks for all that comes where a chunk says that it has less than no bytes.
+    A chunk of a negative size makes http.client read whatever comes: so the size has its bound here too.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -207,7 +207,7 @@ class _WithinTime(io.RawIOBase):
         self.ended = count == 0
         self._room -= count
         if self._room < 0:
-            raise _TooLarge("more than any reply of that length takes")
+            raise _TooLarge("more bytes than a reply of the greatest length can take")
         return count
 
     def close(self) -> None:
@@ -334,6 +334,7 @@ class Network:
         environment, an empty text uses none. Through one that is asked by https itself, what drips in within TLS
         may outlast the time-outs.
     :param ssl_context: for certificates of your own, a proxy's too; by default those of the system, verified.
+    :raises InvalidInput: a setting that can't be right.
     """
 
     def __init__(

@@ -35,6 +35,7 @@ class Retry:
     :param first_pause: seconds before the second attempt; it doubles with each, and up to as much is added at
         random.
     :param longest_pause: seconds.
+    :raises InvalidInput: a setting that can't be right.
     """
 
     def __init__(

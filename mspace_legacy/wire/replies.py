@@ -61,11 +61,13 @@ ACCEPTED_CODE = "111"
 ACCEPTED_WORD = "successful"
 """The status of the legacy API that means it."""
 
+_FAILED_TO_TOP_UP = re.compile(r"^\W*failed to top ?up\b", re.IGNORECASE)
+"""The failure that an account's name stands within, which could hold any of the others: it is looked for first."""
+
 _FAILURES: tuple[tuple[re.Pattern[str], type[ServiceError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
-        # An account's name stands within this one, and could hold any of the others.
-        (r"^\W*failed to top ?up\b", errors.TopUpFailed),
+        (_FAILED_TO_TOP_UP.pattern, errors.TopUpFailed),
         (r"\bau?thentication fail(?:ure|ed)\b", errors.AuthenticationError),
         (r"\binsufficient balance\b", errors.InsufficientBalance),
         (r"\binvalid sender ?id\b", errors.InvalidSenderId),
@@ -324,8 +326,8 @@ def _may_be_no_failure(call: Call[Any], words: Iterable[str]) -> bool:
 
 
 def _about_no_account(words: Iterable[str]) -> list[str]:
-    """Those without the first of the failures: an account's name stands in it, and may be anything."""
-    return [word for word in words if not _FAILURES[0][0].search(word)]
+    """Those without the failure that has an account's name in it, which may be anything."""
+    return [word for word in words if not _FAILED_TO_TOP_UP.search(word)]
 
 
 def _echoes(message: str, word: str) -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mspace_legacy.errors import InvalidInput
+from mspace_legacy.errors import InvalidInput, WrongType
 from mspace_legacy.migration.scan import RULES, Finding, Summary, inspect, scan
 
 DATA = Path(__file__).parent.parent / "data" / "scan"
@@ -364,7 +365,17 @@ def test_a_path_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
         scan([tmp_path, tmp_path / "absent"])
 
 
-def test_a_size_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="max_size: 0"):
-        scan(["."], max_size=0)
+@pytest.mark.parametrize("path", ["./", b"./", Path()])
+def test_one_path_alone_is_not_taken_for_many(path: Any) -> None:
+    """The characters of "./" are paths, of which the second is the root of all."""
+    with pytest.raises(WrongType, match=r"paths is a \w+: give a collection"):
+        scan(path)
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [(0, "max_size is 0: 1 is the least"), ("1", "max_size is a str: give a whole number")]
+)
+def test_a_size_that_is_none(size: Any, told: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        scan(["."], max_size=size)
     assert list(scan([tmp_path], max_size=1)) == []

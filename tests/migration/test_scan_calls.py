@@ -476,3 +476,8 @@ def test_what_a_comment_mentions(comment: str, expected: list[str]) -> None:
     assert [" ".join([f":{call.operation}", *map(spelt, call.values)]) for call in found] == expected
     for call in found:
         assert comment[call.at :].lower().startswith(("http", "/", "balance", "login", "wr/"))
+
+
+@pytest.mark.parametrize("text", ['"]" = mspace', '"a" "]" = mspace'])
+def test_a_text_that_is_a_bracket_is_none(text: str) -> None:
+    assert not Assigned(read(text, "a.py")).name_at(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import heapq
 import itertools
@@ -352,6 +353,19 @@ def test_a_generic_nack_without_an_error_leaves_open_what_was_done() -> None:
     script = only(SubmitSm, nack)
     with Smsc(script) as smsc, transmitter(smsc) as sender, pytest.raises(OutcomeUnknown, match="ESME_ROK"):
         sender.send("MSPACE", NUMBER, "hi")
+
+
+def test_deliveries_that_fail_keep_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(Deliveries):
+        def add(self, message: SubmittedMessage) -> None:
+            raise RuntimeError(f"no room for {message.message}")
+
+    with Smsc() as smsc, transmitter(smsc, deliveries=Full()) as sender:
+        assert sender.send("MSPACE", NUMBER, "sent").message_ids == ("1",)
+        assert submitted(sender.submit("MSPACE", NUMBER, "submitted")).message_ids == ("2",)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "the deliveries failed: RuntimeError"
+    ] * 2
 
 
 @pytest.mark.parametrize("long", ["udh", "sar", "payload"])
@@ -1060,6 +1074,34 @@ def test_an_interruption_tells_what_was_answered_by_then() -> None:
     ]
 
 
+# A signal has to arrive while send() waits, at a moment that the test chooses: Windows has no timer that sends one.
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
+def test_an_interruption_while_messages_wait_for_their_turn_tells_which_were_never_handed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mspace_legacy.smpp.link._MOST_PENDING", 1)
+    numbers = [f"25472200000{digit}" for digit in range(5)]
+
+    def script(peer: Peer, pdu: Pdu) -> None:
+        if isinstance(pdu, SubmitSm) and pdu.destination_addr == numbers[1]:
+            # Two are answered or under way and one waits, so that the fourth is kept waiting.
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            peer.obey(pdu)
+
+    with Smsc(script) as smsc, transmitter(smsc, window=1) as sender:
+        with pytest.raises(KeyboardInterrupt) as interrupted:
+            sender.send_text("MSPACE", numbers, "hello")
+        smsc.hang_up()
+    result = vars(interrupted.value)["result"]
+    unknown = Outcome.UNKNOWN
+    assert [item.recipient for item in result.messages] == numbers
+    assert [item.outcome for item in result.messages] == [
+        Outcome.ACCEPTED, unknown, unknown, unknown, Outcome.NOT_SENT,
+    ]  # fmt: skip
+
+
 def test_an_interruption_leaves_nobody_waiting() -> None:
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -1671,6 +1713,44 @@ def test_the_connection_is_lost_while_the_handler_runs() -> None:
         assert [message.text for message in inbox.came] == ["one", "one", "two"]
         assert smsc.peers[0].answers() == []
         assert again.answers() == [(1, 0), (2, 0)]
+
+
+def without_descriptors(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The system has no descriptor left when a connection is made, so many times."""
+    there = socket.socketpair
+    failures = iter([OSError(errno.EMFILE, os.strerror(errno.EMFILE))] * times)
+
+    def socketpair() -> tuple[socket.socket, socket.socket]:
+        for failure in failures:
+            raise failure
+        return there()
+
+    monkeypatch.setattr(socket, "socketpair", socketpair)
+
+
+def test_without_descriptors_there_is_no_bind(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Smsc() as smsc:
+        without_descriptors(monkeypatch, 1)
+        with pytest.raises(NotSent, match=r"Too many open files; nothing was sent"):
+            transmitter(smsc)
+
+
+def test_a_receiver_binds_again_when_there_are_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = Inbox()
+    with Smsc() as smsc, receiver(smsc, inbox) as bound:
+        without_descriptors(monkeypatch, 2)
+        smsc.hang_up()
+        eventually(lambda: smsc.peers[-1] is not smsc.peers[0] and smsc.peers[-1].received)
+        smsc.peers[-1].deliver()
+        eventually(smsc.peers[-1].answers)
+        assert len(inbox.came) == 1
+        assert not bound.wait(0.01)
+
+
+@pytest.mark.parametrize("handler", [None, "print"])
+def test_a_handler_that_is_no_function(handler: Any) -> None:
+    with Smsc() as smsc, pytest.raises(WrongType, match=f"handler is a {type(handler).__name__}: give a function"):
+        receiver(smsc, handler)
 
 
 def test_a_receiver_binds_again_when_the_service_unbinds() -> None:

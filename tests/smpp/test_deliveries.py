@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 
+from mspace_legacy.errors import InvalidInput
 from mspace_legacy.smpp.deliveries import Deliveries, Delivery, SubmittedMessage
 from mspace_legacy.smpp.receipts import MessageState, Receipt
 
@@ -238,3 +239,9 @@ def test_small_decimal_ids_are_not_taken_for_hexadecimal_ones() -> None:
         delivery = deliveries.of(str(number))
         assert delivery is not None
         assert delivery.state is DELIVERED, number
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_it_remembers_one_at_least(most: int) -> None:
+    with pytest.raises(InvalidInput, match=f"most is {most}: 1 is the least"):
+        Deliveries(most=most)

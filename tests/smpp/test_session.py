@@ -185,7 +185,7 @@ def test_a_deliver_sm_that_crosses_our_unbind_is_handed_over() -> None:
 
 
 def test_numbers_rise_by_one_and_go_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "_LAST_NUMBER", 4)
+    monkeypatch.setattr(session_module, "LAST_SEQUENCE_NUMBER", 4)
     session = transmitting(window=3)
     session.submit(MESSAGE, "a", 0.0)
     session.submit(MESSAGE, "b", 0.0)

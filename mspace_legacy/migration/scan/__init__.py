@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
 
-from mspace_legacy.errors import InvalidInput
+from mspace_legacy.checks import at_least_one
+from mspace_legacy.errors import WrongType
 from mspace_legacy.migration.scan.inspect import inspect
 from mspace_legacy.migration.scan.rules import RULES, Finding, Level, Rule
 from mspace_legacy.migration.scan.sarif import sarif_document
@@ -39,11 +40,14 @@ def scan(
     :param max_size: bytes; a larger file is skipped, and counted.
     :param notes: give notes too: mentions in comments and in prose, and what hardly matters.
     :param summary: is filled in as the scan goes.
-    :raises InvalidInput: a path does not exist, which is told before anything is read, or `max_size` is not positive.
+    :raises InvalidInput: a path does not exist, which is told before anything is read, or `max_size` is not positive;
+        or `paths` is one path alone: a `WrongType`.
     """
     summary = Summary() if summary is None else summary
-    if max_size < 1:
-        raise InvalidInput(f"max_size: {max_size} is not a number of bytes from 1 on")
+    at_least_one("max_size", max_size)
+    if isinstance(paths, (str, bytes, PathLike)):
+        # The characters of a text are paths too, and one of them may be the root of all.
+        raise WrongType(f"paths is a {type(paths).__name__}: give a collection of them, such as ['src']")
     roots = [checked(fspath(path)) for path in paths]
     return _scan(roots, ignore=ignore, max_size=max_size, notes=notes, summary=summary)
 

@@ -288,7 +288,7 @@ def _assigned_name(left: list[Token]) -> str | None:
         if token.content in _TYPED and before.kind == "name":
             return before.content
     names = [token.content for token in left if token.kind == "name"]
-    if left[-1].content == "]" and left[-2].kind == "text":
+    if [token.kind for token in left[-2:]] == ["text", "operator"] and left[-1].content == "]":
         # $config['url']
         return left[-2].content
     if len(names) > 1 and _TYPE_IN_SQL.fullmatch(names[-1]):

@@ -75,16 +75,6 @@ _METHODS = {
     "resellerclienttopup": ("resellerClientTopup_JSON", "top_up_reseller_client()"),
     "close": ("close", "close()"),
 }
-_JAR_OPERATIONS = {
-    "getbalance": "balance",
-    "login": "login",
-    "subusers": "subusers",
-    "resellerclients": "resellerclients",
-    "resellerclienttopup": "resellerclienttopup",
-    "subacctopup": "subacctopup",
-    "sendtext": "sendtext",
-    "close": "close",
-}
 _WORST_FIRST: list[Verdict] = ["raw", "spaces", "pluses", "whole", "plus", "slash", "unknown", "encoded"]
 _ENCODED_WRONG: dict[Verdict, str] = {
     "raw": "joined without encoding",
@@ -136,6 +126,7 @@ class _Inspection:
             self.named_entries.setdefault(bare(entry.name), []).append(entry)
         self.secret_places: set[int] = set()
         self.goes_on: set[str] = set()
+        self.has_loose_values = False
         self.done: set[Finding] = set()
 
     def findings(self) -> set[Finding]:
@@ -448,7 +439,7 @@ class _Inspection:
             return
         expressions = []
         for call in jar_calls(self.source, evidence=self.evidence):
-            operation = _JAR_OPERATIONS[call.method.partition("_")[0].lower()]
+            operation = call.method.partition("_")[0].lower().removeprefix("get")
             if operation == "subusers" and len(call.arguments) == 6:
                 operation = "sendtext"
             if call.method == "close" and not self.source.language.jar:

@@ -531,9 +531,10 @@ def _opens_a_block(before: list[Token]) -> bool:
     last = before[-1]
     if last.kind == "name":
         return last.content not in _BEFORE_AN_OBJECT
-    return last.kind == "operator" and last.content in (")", "->", "=>", ":")  and not (
-        last.content == ":" or (last.content == "=>" and any(token.content in ("array", "[") for token in before))
-    )  # fmt: skip
+    if last.kind != "operator" or last.content not in (")", "->", "=>"):
+        return False
+    # In an array of PHP, what stands behind an arrow is a value.
+    return last.content != "=>" or not any(token.content in ("array", "[") for token in before)
 
 
 # Settings: a key and a value on a line
