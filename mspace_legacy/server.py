@@ -32,7 +32,7 @@ try:
     from waitress.utilities import BadRequest
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
-        f"{missing.name} is not installed: pip install 'mspace_legacy[server]'", name=missing.name
+        f"{missing.name} is not installed: install mspace_legacy with its extra [server]", name=missing.name
     ) from None
 
 if TYPE_CHECKING:
@@ -313,6 +313,9 @@ class Server:
         response: Response
         if self._server.is_stopping:
             return _start(environ, start_response, Response(503, b"stopping: nothing was done\n"), cut=False)
+        if _has_hung_up(environ[_CHANNEL].socket):
+            _log.warning("%s hung up before its turn: nothing was done", environ.get("REMOTE_ADDR", ""))
+            return _start(environ, start_response, Response(503, b"hung up: nothing was done\n"), cut=False)
         try:
             response = self._transport.handle(_request(environ))
         except ReplyLost as lost:
@@ -356,6 +359,18 @@ def _start(environ: WSGIEnvironment, start_response: StartResponse, response: Re
 def _latin(text: str) -> str:
     """What a head of HTTP can hold: one line of Latin-1."""
     return "".join(text.splitlines()).encode("latin-1", "replace").decode("latin-1")
+
+
+def _has_hung_up(peer: socket.socket) -> bool:
+    """Whether whoever asked says no more: a caller that gave up while its request waited would not learn that it was
+    acted on, and many ask again.
+    """
+    try:
+        return not peer.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 _ABSOLUTE = re.compile("https?://", re.IGNORECASE)

@@ -24,6 +24,7 @@ from waitress.channel import HTTPChannel
 from mspace_legacy.emulator import Emulator
 from mspace_legacy.errors import InvalidInput, NotSent, ReplyError, ReplyLost, TransportError, TransportFault
 from mspace_legacy.server import Server
+from mspace_legacy.transport.listener import RESET_ON_CLOSE
 from mspace_legacy.wire.http import Request, Response
 
 CANARY = "canary-71f3"
@@ -619,6 +620,52 @@ def test_stopping_tells_what_had_not_begun_that_nothing_was_done(transport: Scri
             assert b"\r\nConnection: close\r\n" in reply
             go_on.set()
     assert [request.url.rpartition("/")[2] for request in transport.requests] == ["first"]
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    connection.close()
+
+
+def say_no_more(connection: socket.socket) -> None:
+    connection.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("hang_up", [socket.socket.close, reset, say_no_more])
+def test_a_request_whose_caller_hung_up_before_its_turn_is_not_answered(
+    hang_up: Callable[[socket.socket], None], transport: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A caller that gave up while it waited asks again, and would have it done twice."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slowly(request: Request) -> Response:
+        entered.set()
+        assert go_on.wait(10)
+        return Response(200, b"done")
+
+    transport.answer = slowly
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server(transport, threads=1))
+        first, second, third = (stack.enter_context(connect(server)) for _ in range(3))
+        first.sendall(b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert entered.wait(10)
+        second.sendall(b"GET /second HTTP/1.1\r\nHost: h\r\n\r\n")
+        # waitress has it before its caller hangs up, and before the next.
+        time.sleep(0.2)
+        third.sendall(b"GET /third HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
+        hang_up(second)
+        time.sleep(0.2)
+        go_on.set()
+        assert first.recv(65536).endswith(b"\r\n\r\ndone")
+        if hang_up is say_no_more:
+            assert everything(second).endswith(b"\r\n\r\nhung up: nothing was done\n")
+        # What stands behind a request is no end.
+        received = b""
+        while received.count(b"done") < 2:
+            received += third.recv(65536)
+    assert [request.url.rpartition("/")[2] for request in transport.requests] == ["first", "third", "third"]
+    assert "127.0.0.1 hung up before its turn: nothing was done" in caplog.text
+    assert "/second" not in caplog.text
 
 
 @pytest.mark.parametrize("body", [b"", b"x" * 20_000], ids=["short", "long"])
