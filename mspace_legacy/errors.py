@@ -295,9 +295,12 @@ class OutcomeUnknown(MSpaceError):
         if self.operation == "ussd":
             return "the callback may have acted on this step: see what it did before dialling again"
         if self.operation == "sendtext":
+            # Most often there is none: the id would have come with the reply.
+            has_id = self.result is not None and any(message.message_id for message in self.result.unknown)
+            report = ", or read the delivery report," if has_id else ""
             return (
-                "the message may have been sent: compare the balance with what it was, or read the "
-                "delivery report, before sending it again"
+                f"the message may have been sent: compare the balance with what it was before{report} "
+                "before sending it again"
             )
         return (
             "the service may have acted on it: compare the balances of both accounts with what they were "

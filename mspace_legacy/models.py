@@ -113,8 +113,13 @@ class SendResult:
 
     @property
     def cost(self) -> int:
-        """Credits: segments times the recipients accepted."""
+        """Credits that it took for certain: segments times the recipients accepted."""
         return self.segments * len(self.accepted)
+
+    @property
+    def cost_at_most(self) -> int:
+        """Credits that it took if each whose outcome is unknown was sent to as well."""
+        return self.segments * (len(self.accepted) + len(self.unknown))
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,13 +181,18 @@ def _international(number: str, digits: str, home: _Plan) -> str:
             f"a mobile number of {home.name} is written {_as_in(home)}",
         )
     if not 8 <= len(digits) <= 15:
-        raise _bad(number, f"has {_count(digits)}, 8 to 15 are needed with the country code, {_as_in(home)}")
+        raise _bad(
+            number,
+            f"has {_count(digits)}, 8 to 15 are needed with the country code, {_as_in(home)}{_several(digits)}",
+        )
     return digits
 
 
 def _national(number: str, digits: str, plan: _Plan, where: str) -> str:
     if len(digits) != _NATIONAL_DIGITS:
-        raise _bad(number, f"has {_count(digits)}{where}, {_NATIONAL_DIGITS} are needed, {_as_in(plan)}")
+        raise _bad(
+            number, f"has {_count(digits)}{where}, {_NATIONAL_DIGITS} are needed, {_as_in(plan)}{_several(digits)}"
+        )
     if digits[0] not in plan.initials:
         raise _bad(
             number,
@@ -204,6 +209,8 @@ def _about(stray: str) -> str:
         return "has a comma; give one number in each item"
     if stray.isdigit():
         return f"has {stray!r} (U+{ord(stray):04X}), which is not one of the ASCII digits 0 to 9"
+    if stray in ";/|":
+        return f"has {stray!r}; what separates numbers is a comma"
     kind = "the letter " if stray.isalpha() else ""
     return f"has {kind}{stray!r} (U+{ord(stray):04X}), where only digits, a first '+' and separators can stand"
 
@@ -214,6 +221,10 @@ def _as_in(plan: _Plan) -> str:
 
 def _count(digits: str) -> str:
     return "1 digit" if len(digits) == 1 else f"{len(digits)} digits"
+
+
+def _several(digits: str) -> str:
+    return "; if these are several, put commas between them" if len(digits) > 15 else ""
 
 
 def _bad(number: str, reason: str) -> InvalidInput:

@@ -45,7 +45,7 @@ def load_toml(path: str | os.PathLike[str], *, private: bool = False) -> dict[st
             import tomli as tomllib
         except ModuleNotFoundError:
             raise ModuleNotFoundError(
-                "tomli is not installed: pip install 'mspace_legacy[server]'", name="tomli"
+                "tomli is not installed: install mspace_legacy with its extra [server]", name="tomli"
             ) from None
     problem = ""
     try:

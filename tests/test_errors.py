@@ -199,6 +199,9 @@ def test_it_says_what_to_check() -> None:
     sent = outcome_unknown(ReplyLost("no reply"), "sendtext")
     assert str(sent).startswith("no reply; ")
     assert "balance" in str(sent)
+    # There is nothing to ask for it by.
+    assert "delivery report" not in str(sent)
+    sent.result = SendResult((SentMessage("", Outcome.UNKNOWN), SentMessage("7", Outcome.UNKNOWN)), 1)
     assert "delivery report" in str(sent)
     moved = outcome_unknown(ServerError("broke"), "subacctopup")
     assert "balances of both accounts" in str(moved)

@@ -81,7 +81,7 @@ def test_what_a_send_came_to() -> None:
     result = SendResult((*every, every[0]), 3)
     assert result.accepted == (every[0], every[0])
     assert (result.rejected, result.unknown, result.not_sent) == ((every[1],), (every[2],), (every[3],))
-    assert result.cost == 6
+    assert (result.cost, result.cost_at_most) == (6, 9)
     assert not result.all_accepted
     assert SendResult((every[0], every[0]), 2).all_accepted
     assert sum(map(len, (result.accepted, result.rejected, result.unknown, result.not_sent))) == len(result.messages)

@@ -48,5 +48,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missing = (error.name or "").partition(".")[0]
         if missing not in _PACKAGES_OF_THE_EXTRA:
             raise
-    print(f"mspace-legacy: {missing} is not installed: pip install 'mspace_legacy[cli]'", file=sys.stderr)
+    print(f"mspace-legacy: {missing} is not installed: install mspace_legacy with its extra [cli]", file=sys.stderr)
     return WRONG_USAGE

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.options import AccountOptions, account_command, yes_option
+from mspace_legacy.cli.options import AccountOptions, account_command, dry_run_option, yes_option
 from mspace_legacy.cli.output import ask, even_if_nobody_reads, must_be_able_to_ask, show, show_json, show_table
 from mspace_legacy.cli.sending import answered_no, interruption_told, send_text
 from mspace_legacy.errors import InvalidInput
@@ -48,8 +48,9 @@ def login(options: AccountOptions) -> int:
 @click.argument("recipients")
 @click.argument("message")
 @yes_option
+@dry_run_option
 @account_command
-def send(options: AccountOptions, sender_id: str, recipients: str, message: str, yes: bool) -> int:
+def send(options: AccountOptions, sender_id: str, recipients: str, message: str, yes: bool, dry_run: bool) -> int:
     """Send a message to one number or several.
 
     RECIPIENTS are numbers with commas between them. A MESSAGE of '-' is read from standard input, as UTF-8, without
@@ -57,7 +58,14 @@ def send(options: AccountOptions, sender_id: str, recipients: str, message: str,
     will cost, and asks.
     """
     return send_text(
-        options.client, options.recipients, sender_id, recipients, message, yes=yes, as_json=options.as_json
+        options.client,
+        options.recipients,
+        sender_id,
+        recipients,
+        message,
+        yes=yes,
+        dry_run=dry_run,
+        as_json=options.as_json,
     )
 
 

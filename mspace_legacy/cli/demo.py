@@ -47,12 +47,16 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of the jar: as it was written, what went over the wire, what it gave, and if that is as documented."""
+    """One call of the jar: as it was written, what went over the wire, what it gave, and if that is as documented.
+
+    `note` tells what is made to go wrong, if anything is.
+    """
 
     call: str
     exchanges: tuple[Exchange, ...]
     gave: str
     as_documented: bool
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -90,7 +94,9 @@ def play(emulator: Emulator) -> Iterator[Step]:
     with Server(emulator) as server:
         client = MSpaceClient(server.url, transport=Retry(wire), routes="*=legacy")
 
-        def call(method: str, *arguments: Any, expected: Callable[[Any], bool], requests: int = 1) -> Step:
+        def call(
+            method: str, *arguments: Any, expected: Callable[[Any], bool], requests: int = 1, note: str = ""
+        ) -> Step:
             try:
                 gave = getattr(client, method)(*arguments)
             except MSpaceError as error:
@@ -98,14 +104,14 @@ def play(emulator: Emulator) -> Iterator[Step]:
             exchanges = wire.taken()
             shown = ", ".join(map(_argument, arguments))
             is_right = expected(gave) and len(exchanges) == requests
-            return Step(f"{method}({shown})", exchanges, _result(gave), is_right)
+            return Step(f"{method}({shown})", exchanges, _result(gave), is_right, note)
 
         yield from _reads(call)
         yield from _sends(call, emulator)
         yield from _top_ups(call)
         yield from _failures(call, emulator)
         yield call("close", expected=_is(None), requests=0)
-        yield call("getBalance", _USER, _RIGHT, expected=_is_closed, requests=0)
+        yield call("getBalance", _USER, _RIGHT, expected=_is_closed, requests=0, note="after close")
 
 
 _Call = Callable[..., Step]
@@ -188,7 +194,8 @@ def _top_ups(call: _Call) -> Iterator[Step]:
 
 
 def _failures(call: _Call, emulator: Emulator) -> Iterator[Step]:
-    yield call("getBalance", _USER, _WRONG, expected=_is("Error 100: Authentication Failure"))
+    refused = "Error 100: Authentication Failure"
+    yield call("getBalance", _USER, _WRONG, expected=_is(refused), note="a wrong password")
     balance = emulator.ledger.balance(_USER)
     emulator.faults.add(Fault("reset-after", operation="sendtext", times=1))
     before = len(emulator.ledger.messages())
@@ -202,8 +209,10 @@ def _failures(call: _Call, emulator: Emulator) -> Iterator[Step]:
         "Sent once",
         # The service took it, and its reply was lost: sending again would send twice.
         expected=lambda gave: isinstance(gave, OutcomeUnknown) and len(emulator.ledger.messages()) == before + 1,
+        note="the emulator takes it, and resets the connection instead of answering",
     )
-    yield call("getBalance", _USER, _RIGHT, expected=_is(str(balance - 1)))
+    spent_once = _is(str(balance - 1))
+    yield call("getBalance", _USER, _RIGHT, expected=spent_once, note="one credit less: it was sent once")
 
 
 def _argument(argument: Any) -> str:
@@ -253,7 +262,7 @@ def demo(as_json: bool) -> int:
 
 
 def _lines(number: int, step: Step) -> Iterator[tuple[str, str]]:
-    yield f"{number:2}. {step.call}", "bold"
+    yield f"{number:2}. {step.call}{f'   ({step.note})' if step.note else ''}", "bold"
     for exchange in step.exchanges:
         yield f"      > {exchange.request}   (Accept: {exchange.accept})", "cyan"
         came = f"no reply: {exchange.reply}" if exchange.status is None else f"{exchange.status} {exchange.reply}"
@@ -276,6 +285,7 @@ def _document(steps: list[Step]) -> dict[str, Any]:
         "calls": [
             {
                 "call": step.call,
+                "note": step.note,
                 "wire": [
                     {
                         "request": exchange.request,

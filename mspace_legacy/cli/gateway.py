@@ -148,7 +148,7 @@ def _metrics() -> Metrics | None:
     except ModuleNotFoundError as error:
         if error.name != "prometheus_client":
             raise
-        _log.info("no /metrics: pip install 'mspace_legacy[gateway]'")
+        _log.info("no /metrics: they come with the extra [gateway] of mspace_legacy")
         return None
     return PrometheusMetrics()
 

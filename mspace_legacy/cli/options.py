@@ -29,6 +29,7 @@ __all__ = [
     "Api",
     "account_command",
     "country_option",
+    "dry_run_option",
     "json_option",
     "secret",
     "timeout_option",
@@ -48,6 +49,7 @@ country_option = click.option(
     help="How local numbers are read.",
 )
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what it will cost, and send nothing.")
 
 
 def timeout_option(reply: str, default: tuple[float, float] = DEFAULT_TIMEOUT) -> Callable[[_Command], _Command]:

@@ -167,10 +167,11 @@ def show_table(
 
 
 def result_document(result: SendResult) -> dict[str, Any]:
-    """What became of a send, for programs: `segments` for each recipient, `cost` in credits, and each message."""
+    """What became of a send, for programs: `segments` for each recipient, the cost in credits, and each message."""
     return {
         "segments": result.segments,
         "cost": result.cost,
+        "cost_at_most": result.cost_at_most,
         "messages": [
             {
                 "recipient": message.recipient,
@@ -193,7 +194,8 @@ def show_result(result: SendResult) -> None:
     )
     told = {outcome: sum(message.outcome is outcome for message in result.messages) for outcome in Outcome}
     counts = ", ".join(f"{count} {outcome}" for outcome, count in told.items() if count)
-    show(f"{counts}; cost: {result.cost} credits")
+    at_most = f" to {result.cost_at_most}" if result.unknown else ""
+    show(f"{counts}; cost: {result.cost}{at_most} credits")
 
 
 def code_of(result: SendResult) -> int:

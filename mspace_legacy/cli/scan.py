@@ -35,6 +35,14 @@ __all__ = ["scan"]
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print a SARIF 2.1.0 log.")
 @click.option("--notes", is_flag=True, help="Tell mentions in comments and in prose too, and what hardly matters.")
 @click.option(
+    "--without",
+    "left_out",
+    type=click.Choice(list(RULES)),
+    multiple=True,
+    metavar="RULE",
+    help="Leave out what this rule finds, such as MSP001; it may be repeated.",
+)
+@click.option(
     "--no-ignore", is_flag=True, help="Look into what .gitignore names, and into node_modules and the like."
 )
 @click.option(
@@ -45,12 +53,23 @@ __all__ = ["scan"]
     metavar="BYTES",
     help="Skip larger files.",
 )
-def scan(paths: tuple[str, ...], as_json: bool, as_sarif: bool, notes: bool, no_ignore: bool, max_size: int) -> int:
+def scan(
+    paths: tuple[str, ...],
+    as_json: bool,
+    as_sarif: bool,
+    notes: bool,
+    left_out: tuple[str, ...],
+    no_ignore: bool,
+    max_size: int,
+) -> int:
     """See the help above."""
     if as_json and as_sarif:
         raise InvalidInput("--json and --sarif: give one of them")
     summary = Summary()
-    findings = list(scan_paths(paths, ignore=not no_ignore, max_size=max_size, notes=notes, summary=summary))
+    found = scan_paths(paths, ignore=not no_ignore, max_size=max_size, notes=notes, summary=summary)
+    findings = [finding for finding in found if finding.rule.id not in left_out]
+    for rule in left_out:
+        summary.findings.pop(rule, None)
     if as_sarif:
         show_json(sarif_document(findings, summary))
     elif as_json:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from mspace_legacy import sms
-from mspace_legacy.cli import FAILED
+from mspace_legacy.cli import DONE, FAILED
 from mspace_legacy.cli.output import (
     Interrupted,
     ask,
@@ -49,6 +49,7 @@ def send_text(
     message: str,
     *,
     yes: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> int:
     """Check, tell the cost, ask, send, and tell what became of it; gives the exit code.
@@ -57,7 +58,7 @@ def send_text(
     :param read_recipients: gives the numbers as they are sent to.
     :param message: `-` for standard input.
     """
-    if not yes:
+    if not (yes or dry_run):
         must_be_able_to_ask()
     if message == "-":
         message = _standard_input()
@@ -65,6 +66,12 @@ def send_text(
         raise InvalidInput(f"the {'message' if sender_id else 'sender id'} is empty")
     numbers = read_recipients(recipients)
     segments = sms.segments(message)
+    if dry_run:
+        if as_json:
+            show_json(_cost_document(segments, numbers))
+        else:
+            _show_cost(sender_id, segments, len(numbers), stderr=False)
+        return DONE
     with ExitStack() as opening:
         sender = opening.enter_context(opened())
         if not (yes and as_json):
@@ -81,6 +88,15 @@ def send_text(
                     show_result(result)
                 opening.close()
     return code_of(result)
+
+
+def _cost_document(segments: Segments, numbers: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "encoding": segments.encoding,
+        "segments": segments.count,
+        "recipients": list(numbers),
+        "cost_at_most": segments.count * len(numbers),
+    }
 
 
 def _show_cost(sender_id: str, segments: Segments, recipients: int, *, stderr: bool) -> None:

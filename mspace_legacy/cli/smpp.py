@@ -20,7 +20,7 @@ import click
 
 from mspace_legacy import msisdn
 from mspace_legacy.cli import DONE, FAILED
-from mspace_legacy.cli.options import country_option, json_option, secret, timeout_option, yes_option
+from mspace_legacy.cli.options import country_option, dry_run_option, json_option, secret, timeout_option, yes_option
 from mspace_legacy.cli.output import Interrupted, plain, print_no_more, show_error
 from mspace_legacy.cli.sending import send_text
 from mspace_legacy.cli.serving import stopped_by_signals
@@ -110,6 +110,7 @@ def smpp() -> None:
 @click.argument("recipients")
 @click.argument("message")
 @yes_option
+@dry_run_option
 @_bind_command
 @click.option(
     "--window",
@@ -126,6 +127,7 @@ def send(
     recipients: str,
     message: str,
     yes: bool,
+    dry_run: bool,
     window: int,
     country: str,
     as_json: bool,
@@ -143,6 +145,7 @@ def send(
         recipients,
         message,
         yes=yes,
+        dry_run=dry_run,
         as_json=as_json,
     )
 

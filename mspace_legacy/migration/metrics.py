@@ -1,4 +1,4 @@
-"""The gateway's counts for Prometheus, by its own client library (`pip install 'mspace_legacy[gateway]'`)."""
+"""The gateway's counts for Prometheus, by its own client library (the extra `[gateway]`)."""
 
 from __future__ import annotations
 

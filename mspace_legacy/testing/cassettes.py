@@ -36,7 +36,7 @@ try:
     from vcr.serializers import yamlserializer  # type: ignore[import-untyped]  # as above
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
-        f"{missing.name} is not installed: pip install 'mspace_legacy[testing]'", name=missing.name
+        f"{missing.name} is not installed: install mspace_legacy with its extra [testing]", name=missing.name
     ) from None
 
 __all__ = ["recorder"]

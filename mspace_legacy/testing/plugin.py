@@ -111,4 +111,4 @@ def _told_what_to_install() -> Iterator[None]:
         name = missing.name
     else:
         return
-    pytest.fail(f"{name} is not installed: pip install 'mspace_legacy[testing]'", pytrace=False)
+    pytest.fail(f"{name} is not installed: install mspace_legacy with its extra [testing]", pytrace=False)

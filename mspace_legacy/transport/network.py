@@ -610,7 +610,10 @@ def _diagnosis(error: Exception, *, before: bool) -> tuple[TransportFault, str]:
         if has(ConnectionRefusedError):
             return "refused", "connection refused"
         if has(u3.TimeoutError, TimeoutError):
-            return "connect-timeout", "it timed out while connecting"
+            # The words of Python's ssl: there is no class for it.
+            in_tls = any("handshake operation" in str(link) for link in chain)
+            told = ", as no answer to TLS came: does it speak http?" if in_tls else ""
+            return "connect-timeout", f"it timed out while connecting{told}"
         if has(u3.SSLError, ssl.SSLError):
             detail = next(
                 (link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), ""

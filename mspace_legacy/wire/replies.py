@@ -281,7 +281,8 @@ def _failure(
         acted = acted and (not content.is_error or any(map(_BROKE.search, words)))
     else:
         excerpt = body if len(body) <= 200 else f"{body[:200]}..."
-        error = ReplyError(f"{call.operation}: {http}, {problem}: {excerpt!r}", body=body, status=status)
+        doubt = "; is the URL of the API right?" if status == 404 else ""
+        error = ReplyError(f"{call.operation}: {http}, {problem}{doubt}: {excerpt!r}", body=body, status=status)
     return outcome_unknown(error, call.operation) if acted and not call.repeatable else error
 
 

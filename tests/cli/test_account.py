@@ -121,6 +121,19 @@ def test_send_shows_encoding_segments_recipients_and_cost(emulator_url: str) -> 
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["MSPACE", "UCS-2", "2", "2", "4"]
 
 
+def test_a_dry_run_shows_the_cost_and_sends_nothing(emulator: Emulator, emulator_url: str) -> None:
+    send = ("send", "MSPACE", "0722000001,0733000002", "é😀" + "x" * 68, "--dry-run")
+    ended = run(*send, env=legacy(emulator_url))
+    row = next(line for line in ended.out.splitlines() if "UCS-2" in line)
+    assert [cell.strip() for cell in row.strip("│").split("│")] == ["MSPACE", "UCS-2", "2", "2", "4"]
+    assert (ended.code, ended.err) == (0, "")
+    ended = run(*send, "--json", "--yes", env=legacy(emulator_url))
+    assert document(ended.out) == {
+        "encoding": "ucs2", "segments": 2, "recipients": ["254722000001", "254733000002"], "cost_at_most": 4,
+    }  # fmt: skip
+    assert emulator.ledger.messages() == []
+
+
 def test_a_lost_reply_is_an_unknown_outcome_and_not_sent_again(emulator: Emulator, emulator_url: str) -> None:
     emulator.faults.add("sendtext=reset-after")
     ended = run("send", "MSPACE", NUMBER, "Hello", "--yes", env=legacy(emulator_url))
@@ -128,6 +141,7 @@ def test_a_lost_reply_is_an_unknown_outcome_and_not_sent_again(emulator: Emulato
     assert len(emulator.ledger.messages()) == 1
     row = next(line for line in ended.out.splitlines() if NUMBER in line)
     assert "unknown" in row
+    assert "1 unknown; cost: 0 to 1 credits" in ended.out
     assert two_lines_at_most(ended.err)
     assert "outcome unknown" in ended.err
     assert "compare the balance" in ended.err
@@ -190,7 +204,7 @@ def test_an_unknown_outcome_of_one_part_outweighs_the_refusal_of_the_next(
     numbers = ",".join(str(254722000000 + place) for place in range(101))
     assert main(["send", "MSPACE", numbers, "Hello", "--yes"]) == 3
     out, err = capsys.readouterr()
-    assert "1 rejected, 100 unknown; cost: 0 credits" in out
+    assert "1 rejected, 100 unknown; cost: 0 to 100 credits" in out
     assert "Insufficient Balance" in err
 
 
@@ -270,7 +284,7 @@ def test_a_send_as_json(emulator: Emulator, emulator_url: str) -> None:
     assert (ended.code, ended.err) == (1, "")
     (sent,) = emulator.ledger.messages()
     told = document(ended.out)
-    assert (told["encoding"], told["segments"], told["cost"]) == ("gsm7", 1, 1)
+    assert (told["encoding"], told["segments"], told["cost"], told["cost_at_most"]) == ("gsm7", 1, 1, 1)
     accepted, rejected = told["messages"]
     assert accepted == {
         "recipient": NUMBER,

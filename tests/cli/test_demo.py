@@ -26,13 +26,14 @@ def test_every_call_is_made_within_five_seconds() -> None:
     ended = run("demo", env={"http_proxy": "http://127.0.0.1:1", "MSPACE_URL": "http://127.0.0.1:1"})
     assert time.monotonic() - began < 5
     assert (ended.code, ended.err) == (0, "")
-    called = re.findall(r"^ *\d+\. (\w+)\((.*)\)$", ended.out, re.MULTILINE)
+    called = re.findall(r"^ *\d+\. (\w+)\((.*?)\)(?:   \(.*\))?$", ended.out, re.MULTILINE)
     assert {name for name, _ in called} == set(METHODS)
     for name in ("subUsers_JSON", "subUsers_XML"):
         assert {len(arguments.split(", ")) for method, arguments in called if method == name} >= {3, 6}
     assert "GET /mspaceservice/wr/sms/balance/username=demo/password=***" in ended.out
     assert "Error 100: Authentication Failure" in ended.out
     assert "an OutcomeUnknown" in ended.out
+    assert "getBalance('demo', '***')   (a wrong password)\n" in ended.out
     assert "each as documented" in ended.out
     for secret in ("demo-password", "not-the-password"):
         assert secret not in ended.out
@@ -47,6 +48,7 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert first["wire"][0]["status"] == 200
     assert first["wire"][0]["reply"] == "1000"
     assert all(call["as_documented"] for call in told["calls"])
+    assert [call["call"] for call in told["calls"] if call["note"] == "after close"] == ["getBalance('demo', '***')"]
 
 
 @pytest.mark.parametrize(

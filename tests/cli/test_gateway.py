@@ -216,7 +216,7 @@ def test_without_prometheus_there_is_no_page_for_it(upstream: tuple[Upstream, st
         process.terminate()
         _, err = rest_of(process)
     assert process.returncode == 0
-    assert "no /metrics: pip install 'mspace_legacy[gateway]'" in err
+    assert "no /metrics: they come with the extra [gateway] of mspace_legacy" in err
 
 
 # Without serving

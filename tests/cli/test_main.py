@@ -68,7 +68,11 @@ def test_a_missing_package_is_told_in_one_line(package: str, command: str) -> No
         f"import sys\nsys.modules[{package!r}] = None\n"
         f"from mspace_legacy.cli import main\nsys.exit(main([{command!r}]))"
     )
-    assert ended == (2, "", f"mspace-legacy: {package} is not installed: pip install 'mspace_legacy[cli]'\n")
+    assert ended == (
+        2,
+        "",
+        f"mspace-legacy: {package} is not installed: install mspace_legacy with its extra [cli]\n",
+    )
 
 
 def test_a_package_that_is_none_of_the_extra_is_told_by_python() -> None:

@@ -106,6 +106,19 @@ def test_options_reach_the_scan(source: Path) -> None:
     assert "skipped: 1 (1 too large)" in run("scan", "--max-size", "20", str(source)).err
 
 
+def test_rules_that_are_left_out(source: Path) -> None:
+    found = {finding["rule"] for finding in json.loads(run("scan", "--json", str(source)).out)["findings"]}
+    assert "MSP001" in found
+    options = [part for rule in found - {"MSP001"} for part in ("--without", rule)]
+    ended = run("scan", "--json", *options, str(source))
+    told = json.loads(ended.out)
+    assert ended.code == 1
+    assert {finding["rule"] for finding in told["findings"]} == set(told["summary"]["findings"]) == {"MSP001"}
+    ended = run("scan", *options, "--without", "MSP001", str(source))
+    assert (ended.code, ended.out) == (0, "")
+    assert "findings: 0" in ended.err
+
+
 def test_nothing_is_written(source: Path) -> None:
     before = sorted(source.rglob("*"))
     run("scan", str(source))

@@ -97,6 +97,14 @@ def test_what_answers_nothing_is_given_up_after_the_timeout(smsc: Smsc, capsys: 
     assert "nothing was sent" in capsys.readouterr().err
 
 
+def test_a_dry_run_binds_to_nobody(capsys: pytest.CaptureFixture[str], refusing_port: int) -> None:
+    arguments = ["--system-id", "demo", "--port", str(refusing_port), "--dry-run", "--json"]
+    assert main(["smpp", "send", "MSPACE", "0722000001", "Hello", *arguments]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "encoding": "gsm7", "segments": 1, "recipients": ["254722000001"], "cost_at_most": 1,
+    }  # fmt: skip
+
+
 def test_with_json_it_prints_one_document(smsc: Smsc, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     text = "Habari \N{SNOWMAN} " * 10
     assert main(smpp("send", smsc, "MSPACE", NUMBER, text, "--yes", "--json", "--window", "1")) == 0

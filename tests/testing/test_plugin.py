@@ -224,4 +224,4 @@ def test_what_is_not_installed_is_named_when_it_is_needed(
     pytester.makepyfile(f"def test_other(): pass\ndef test_it({fixture}): pass")
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines([f"{absent} is not installed: pip install 'mspace_legacy[[]testing]'"])
+    result.stdout.fnmatch_lines([f"{absent} is not installed: install mspace_legacy with its extra [[]testing]"])

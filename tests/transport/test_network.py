@@ -356,7 +356,8 @@ def test_a_host_name_that_can_not_be_looked_up() -> None:
 
 def test_connecting_times_out(silent_port: int) -> None:
     began = time.monotonic()
-    assert_not_sent(send(f"http://127.0.0.1:{silent_port}"), "connect-timeout", timeout=(0.3, 30))
+    error = assert_not_sent(send(f"http://127.0.0.1:{silent_port}"), "connect-timeout", timeout=(0.3, 30))
+    assert "it timed out while connecting; nothing was sent" in str(error)
     assert time.monotonic() - began < 5
 
 
@@ -364,7 +365,8 @@ def test_tls_that_is_none(scripted: ScriptedServer) -> None:
     # What arrives there is a ClientHello, and no request.
     scripted.script = [close]
     secure = scripted.url.replace("http:", "https:")
-    assert_not_sent(send(secure), "connect-timeout", timeout=0.3)
+    error = assert_not_sent(send(secure), "connect-timeout", timeout=0.3)
+    assert "as no answer to TLS came: does it speak http?" in str(error)
 
 
 class TLSServer:

@@ -921,10 +921,10 @@ def test_what_is_unclear_keeps_its_body_and_tells_who_may_have_acted(name: str, 
     ("operation", "body", "status", "told"),
     [
         ("balance", "", 200, "HTTP 200, it is empty: ''"),
-        ("balance", " <HTML>x", 404, "HTTP 404, it is a page of HTML: ' <HTML>x'"),
+        ("balance", " <HTML>x", 404, "HTTP 404, it is a page of HTML; is the URL of the API right?: ' <HTML>x'"),
         ("balance", "<!DOCTYPE html>x", 200, "HTTP 200, it is a page of HTML: '<!DOCTYPE html>x'"),
         ("balance", "50", 302, "HTTP 302, its status is not 2xx: '50'"),
-        ("sendtext", "50", 404, "HTTP 404, it holds no message: '50'"),
+        ("sendtext", "50", 404, "HTTP 404, it holds no message; is the URL of the API right?: '50'"),
         ("balance", "5.0", 200, "HTTP 200, a balance is not a whole number: '5.0'"),
         ("balance", "[]", 200, "HTTP 200, it holds 0 records, not one balance: '[]'"),
         ("balance", '{"a": null}', 200, "HTTP 200, the fields that should be in it are not: '{\"a\": null}'"),
@@ -1013,7 +1013,7 @@ def test_which_redirects_say_that_nothing_was_done(status: int, acted: bool) -> 
 def test_bytes_that_happen_to_decode_are_no_words() -> None:
     error = failed("balance", b"caf\xe9 is full", 404)
     assert isinstance(error, ReplyError)
-    assert str(error) == "balance: HTTP 404, its status is not 2xx: 'caf\ufffd is full'"
+    assert str(error) == "balance: HTTP 404, its status is not 2xx; is the URL of the API right?: 'caf\ufffd is full'"
 
 
 def test_quotation_marks_around_what_is_no_json_are_no_part_of_it() -> None:
