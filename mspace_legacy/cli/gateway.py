@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import click
 
@@ -61,6 +62,9 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
         return DONE
     workers = settings.workers or processors()
     with listening(settings.host, settings.port) as listener, _shared_counts(workers):
+        for name in ("main_url", "base_url"):
+            if _leads_to(listener, getattr(settings, name)):
+                raise InvalidInput(f"{name} leads back to this gateway, which would ask itself: give the vendor's")
 
         def tell() -> None:
             _tell(settings, listener.getsockname(), as_json=as_json)
@@ -80,6 +84,29 @@ def gateway(config_file: str, host: str | None, port: int | None, check: bool, a
 
             in_processes(workers, listener, lambda: _serve(latest, config_file, listener, lambda: None), tell, reread)
     return DONE
+
+
+def _leads_to(listener: socket.socket, url: str) -> bool:
+    """Whether what is sent to `url` arrives at `listener`, as far as names are known when it starts."""
+    host, port = listener.getsockname()[:2]
+    parts = urlsplit(url)
+    if parts.hostname is None or (parts.port or {"http": 80, "https": 443}[parts.scheme]) != port:
+        return False
+    try:
+        found = {address[4][0] for address in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False
+    return any(address == host or (host in ("0.0.0.0", "::") and _is_of_this_machine(address)) for address in found)  # noqa: S104
+
+
+def _is_of_this_machine(address: str | int) -> bool:
+    try:
+        # Only an address of one's own can be bound to; nothing is sent.
+        with socket.socket(socket.AF_INET6 if ":" in str(address) else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _tell(settings: Settings, address: tuple[str, int], *, as_json: bool) -> None:

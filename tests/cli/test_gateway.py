@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -281,6 +282,24 @@ def test_a_wrong_setting_is_told(
     assert told in err
     assert "leaked" not in err
     assert len(err.splitlines()) <= 2
+
+
+@pytest.mark.usefixtures("_logger")
+@pytest.mark.parametrize(
+    ("host", "of_the_url"),
+    [("127.0.0.1", "localhost"), ("0.0.0.0", "127.0.0.1")],  # noqa: S104
+)
+@pytest.mark.parametrize("name", ["main_url", "base_url"])
+def test_a_gateway_that_would_ask_itself_does_not_start(
+    name: str, host: str, of_the_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server((host, 0)) as listener:
+        port = listener.getsockname()[1]
+    file = config(tmp_path, "http://127.0.0.1:1")
+    at_once = f'{name} = "http://{of_the_url}:{port}"'
+    file.write_text(re.sub(f"^{name} = .*", at_once, file.read_text(), flags=re.MULTILINE))
+    assert main(["gateway", "--config", str(file), "--host", host, "--port", str(port)]) == 2
+    assert f"{name} leads back to this gateway" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_logger")
