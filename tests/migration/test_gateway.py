@@ -509,6 +509,17 @@ def test_comparisons_are_those_that_are_given(upstream: Upstream, tmp_path: Path
     assert [comparison.operation for comparison in seen] == ["balance"]
 
 
+def test_closing_a_gateway_closes_the_comparisons_that_are_its_own(tmp_path: Path) -> None:
+    shared = Comparisons()
+    configured = Settings(write_demo_store(tmp_path), routes=Routes.parse("balance=shadow"), main_url="http://h")
+    for comparisons, dropped in ((None, 1), (shared, 0)):
+        gateway = Gateway(configured, transport=Says(b"1"), comparisons=comparisons)
+        gateway.close()
+        gateway.comparisons.later("balance", lambda: None)
+        assert gateway.comparisons.counts.get("balance", Count()).dropped == dropped
+    shared.close()
+
+
 # Repeated failures
 
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 
 from mspace_legacy import Secret, errors
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
-from mspace_legacy.migration import Adapter, Comparisons, Gateway, Route, Router, Routes, Settings
+from mspace_legacy.migration import Adapter, Comparisons, Route, Router, Routes
 from mspace_legacy.migration.shadow import Count
 from mspace_legacy.models import (
     Balance,
@@ -35,7 +34,7 @@ from mspace_legacy.models import (
 from mspace_legacy.transport import Transport
 from mspace_legacy.wire import legacy
 from mspace_legacy.wire.http import Request, Response
-from tests.migration.stores import demo_store, write_demo_store
+from tests.migration.stores import demo_store
 from tests.migration.transports import Held, Says, Seen
 
 READS = ("balance", "subusers", "resellerclients", "login")
@@ -372,17 +371,6 @@ def test_closing_a_router_closes_the_comparisons_that_are_its_own() -> None:
         router.close()
         router.comparisons.later("balance", lambda: None)
         assert router.comparisons.counts.get("balance", Count()).dropped == dropped
-    given.close()
-
-
-def test_closing_a_gateway_closes_the_comparisons_that_are_its_own(tmp_path: Path) -> None:
-    given = Comparisons()
-    settings = Settings(write_demo_store(tmp_path), routes=Routes.parse("balance=shadow"), main_url="http://h")
-    for comparisons, dropped in ((None, 1), (given, 0)):
-        gateway = Gateway(settings, transport=Says(b"1"), comparisons=comparisons)
-        gateway.close()
-        gateway.comparisons.later("balance", lambda: None)
-        assert gateway.comparisons.counts.get("balance", Count()).dropped == dropped
     given.close()
 
 
