@@ -53,6 +53,10 @@ _REST = 0.001
 """Seconds for which a process that accepted somebody leaves the next to another, unless it has something to do."""
 _READ = 1 << 16
 _CHANNEL = "mspace_legacy.channel"
+_WAITED = "mspace_legacy.waited"
+"""Seconds from when a request was there until its turn came."""
+_PATIENCE = 1.0
+"""Seconds that no caller gives up within; some say by closing their half that the request is all they have to say."""
 
 
 class _Discreet(logging.Filter):
@@ -82,6 +86,8 @@ class _Task(WSGITask):
     def get_environment(self) -> dict[str, Any]:
         environment: dict[str, Any] = super().get_environment()
         environment[_CHANNEL] = self.channel
+        request: Any = self.request
+        environment[_WAITED] = time.monotonic() - request.completed_at
         return environment
 
     def build_response_header(self) -> bytes:
@@ -109,6 +115,7 @@ class _Refusal(ErrorTask):
 
 class _Parser(HTTPRequestParser):
     has_two_lengths = False
+    completed_at = 0.0
 
     def received(self, data: bytes) -> int:
         taken: int = super().received(data)
@@ -119,6 +126,7 @@ class _Parser(HTTPRequestParser):
                 # waitress would wait for the end that its lines should have (RFC 9112, section 2.2).
                 self.error = BadRequest("A line of the head ends without CR")
                 self.completed = True
+        self.completed_at = time.monotonic()
         return taken
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -313,7 +321,7 @@ class Server:
         response: Response
         if self._server.is_stopping:
             return _start(environ, start_response, Response(503, b"stopping: nothing was done\n"), cut=False)
-        if _has_hung_up(environ[_CHANNEL].socket):
+        if environ[_WAITED] > _PATIENCE and _has_hung_up(environ[_CHANNEL].socket):
             _log.warning("%s hung up before its turn: nothing was done", environ.get("REMOTE_ADDR", ""))
             return _start(environ, start_response, Response(503, b"hung up: nothing was done\n"), cut=False)
         try:

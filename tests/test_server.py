@@ -68,6 +68,16 @@ def everything(connection: socket.socket) -> bytes:
     return received
 
 
+def until(connection: socket.socket, text: bytes, *, times: int = 1) -> bytes:
+    """What comes until `text` has come so often."""
+    received = b""
+    while received.count(text) < times:
+        part = connection.recv(65536)
+        assert part, received
+        received += part
+    return received
+
+
 def exchange(server: Server, *lines: str | bytes, body: bytes = b"") -> bytes:
     """Send a request whose connection ends with it, and give all that comes back."""
     raw = [line.encode() if isinstance(line, str) else line for line in (*lines, "Connection: close", "", "")]
@@ -633,9 +643,13 @@ def say_no_more(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("hang_up", [socket.socket.close, reset, say_no_more])
 def test_a_request_whose_caller_hung_up_before_its_turn_is_not_answered(
-    hang_up: Callable[[socket.socket], None], transport: Scripted, caplog: pytest.LogCaptureFixture
+    hang_up: Callable[[socket.socket], None],
+    transport: Scripted,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A caller that gave up while it waited asks again, and would have it done twice."""
+    monkeypatch.setattr("mspace_legacy.server._PATIENCE", 0.1)
     entered, go_on = threading.Event(), threading.Event()
 
     def slowly(request: Request) -> Response:
@@ -656,16 +670,22 @@ def test_a_request_whose_caller_hung_up_before_its_turn_is_not_answered(
         hang_up(second)
         time.sleep(0.2)
         go_on.set()
-        assert first.recv(65536).endswith(b"\r\n\r\ndone")
+        assert until(first, b"done").count(b"HTTP/1.1 200 OK") == 1
         if hang_up is say_no_more:
             assert everything(second).endswith(b"\r\n\r\nhung up: nothing was done\n")
         # What stands behind a request is no end.
-        received = b""
-        while received.count(b"done") < 2:
-            received += third.recv(65536)
+        assert until(third, b"done", times=2).count(b"HTTP/1.1 200 OK") == 2
     assert [request.url.rpartition("/")[2] for request in transport.requests] == ["first", "third", "third"]
     assert "127.0.0.1 hung up before its turn: nothing was done" in caplog.text
     assert "/second" not in caplog.text
+
+
+def test_a_caller_that_closes_its_half_behind_the_request_is_answered(server: Server) -> None:
+    """It did not wait, so that it did not give up: it has no more to say (RFC 9112, section 9.6)."""
+    with connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert everything(connection).endswith(b"\r\n\r\n50")
 
 
 @pytest.mark.parametrize("body", [b"", b"x" * 20_000], ids=["short", "long"])
