@@ -46,6 +46,19 @@ class Scripted:
         """Nothing is held."""
 
 
+class Slow:
+    """An answer that comes when it may go on."""
+
+    def __init__(self, body: bytes = b"done") -> None:
+        self.response = Response(200, body)
+        self.entered, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, request: Request) -> Response:
+        self.entered.set()
+        assert self.go_on.wait(10)
+        return self.response
+
+
 @pytest.fixture
 def transport() -> Scripted:
     return Scripted()
@@ -483,29 +496,23 @@ def shown(caplog: pytest.LogCaptureFixture) -> str:
 
 
 def test_no_log_holds_the_password_whatever_goes_wrong(caplog: pytest.LogCaptureFixture) -> None:
-    entered, go_on = threading.Event(), threading.Event()
-
-    def slowly(request: Request) -> Response:
-        entered.set()
-        go_on.wait(10)
-        return Response(200, b"x" * 5_000_000)
-
+    slow = Slow(b"x" * 5_000_000)
     head = f"GET {PATH} HTTP/1.1\r\nHost: h\r\n".encode()
     with caplog.at_level(logging.DEBUG):
         for name in ("waitress", "waitress.queue", "mspace_legacy.server", "mspace_legacy.server.connection"):
             caplog.set_level(logging.DEBUG, name)
-        transport = Scripted(slowly)
+        transport = Scripted(slow)
         with Server(transport, threads=1) as server:
             # A client that goes away while its request is answered, with a reset and without.
             for linger in (struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)):
-                entered.clear()
-                go_on.clear()
+                slow.entered.clear()
+                slow.go_on.clear()
                 connection = connect(server)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 connection.sendall(head + b"\r\n")
-                assert entered.wait(10)
+                assert slow.entered.wait(10)
                 connection.close()
-                go_on.set()
+                slow.go_on.set()
             # Clients that go away in the middle of a head, or of a body.
             for half in (head[:60], head, head.replace(b"GET", b"POST") + b"Content-Length: 9\r\n\r\nx"):
                 with connect(server) as connection:
@@ -582,23 +589,16 @@ def wait_until_refused(server: Server) -> None:
 
 
 def test_stopping_answers_what_is_under_way(transport: Scripted) -> None:
-    entered, go_on = threading.Event(), threading.Event()
-
-    def slowly(request: Request) -> Response:
-        entered.set()
-        assert go_on.wait(10)
-        return Response(200, b"done" * 2_000_000)
-
-    transport.answer = slowly
+    slow = transport.answer = Slow(b"done" * 2_000_000)
     server = Server(transport)
     thread = threading.Thread(target=server.serve)
     thread.start()
     with connect(server) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert entered.wait(10)
+        assert slow.entered.wait(10)
         server.stop()
         wait_until_refused(server)
-        go_on.set()
+        slow.go_on.set()
         # More than the system keeps for a reader who comes late: the server has to go on sending.
         time.sleep(0.3)
         assert everything(connection).endswith(b"done" * 2_000_000)
@@ -608,17 +608,10 @@ def test_stopping_answers_what_is_under_way(transport: Scripted) -> None:
 
 def test_stopping_tells_what_had_not_begun_that_nothing_was_done(transport: Scripted) -> None:
     """It waits for a thread behind a call that may take long. A Java client asks again where there is no reply."""
-    entered, go_on = threading.Event(), threading.Event()
-
-    def slowly(request: Request) -> Response:
-        entered.set()
-        assert go_on.wait(10)
-        return Response(200, b"done")
-
-    transport.answer = slowly
+    slow = transport.answer = Slow()
     with Server(transport, threads=1) as server, connect(server) as first, connect(server) as second:
         first.sendall(b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert entered.wait(10)
+        assert slow.entered.wait(10)
         second.sendall(b"GET /second HTTP/1.1\r\nHost: h\r\n\r\n")
         # waitress has it before it can be told to stop.
         time.sleep(0.2)
@@ -628,7 +621,7 @@ def test_stopping_tells_what_had_not_begun_that_nothing_was_done(transport: Scri
             assert reply.startswith(b"HTTP/1.1 " + status)
             # Whoever keeps it would ask by it again, just as it is closed.
             assert b"\r\nConnection: close\r\n" in reply
-            go_on.set()
+            slow.go_on.set()
     assert [request.url.rpartition("/")[2] for request in transport.requests] == ["first"]
 
 
@@ -650,26 +643,19 @@ def test_a_request_whose_caller_hung_up_before_its_turn_is_not_answered(
 ) -> None:
     """A caller that gave up while it waited asks again, and would have it done twice."""
     monkeypatch.setattr("mspace_legacy.server._PATIENCE", 0.1)
-    entered, go_on = threading.Event(), threading.Event()
-
-    def slowly(request: Request) -> Response:
-        entered.set()
-        assert go_on.wait(10)
-        return Response(200, b"done")
-
-    transport.answer = slowly
+    slow = transport.answer = Slow()
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(Server(transport, threads=1))
         first, second, third = (stack.enter_context(connect(server)) for _ in range(3))
         first.sendall(b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert entered.wait(10)
+        assert slow.entered.wait(10)
         second.sendall(b"GET /second HTTP/1.1\r\nHost: h\r\n\r\n")
         # waitress has it before its caller hangs up, and before the next.
         time.sleep(0.2)
         third.sendall(b"GET /third HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
         hang_up(second)
         time.sleep(0.2)
-        go_on.set()
+        slow.go_on.set()
         assert until(first, b"done").count(b"HTTP/1.1 200 OK") == 1
         if hang_up is say_no_more:
             assert everything(second).endswith(b"\r\n\r\nhung up: nothing was done\n")
@@ -703,24 +689,17 @@ def test_stopping_tells_who_was_not_heard_yet_that_nothing_was_done(transport: S
 
 
 def test_what_takes_longer_than_the_grace_is_logged(transport: Scripted, caplog: pytest.LogCaptureFixture) -> None:
-    entered, go_on = threading.Event(), threading.Event()
-
-    def slowly(request: Request) -> Response:
-        entered.set()
-        assert go_on.wait(10)
-        return Response(200)
-
-    transport.answer = slowly
+    slow = transport.answer = Slow()
     server = Server(transport)
     thread = threading.Thread(target=server.serve, kwargs={"grace": 0.05})
     thread.start()
     with connect(server) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert entered.wait(10)
+        assert slow.entered.wait(10)
         server.stop()
         while "1 calls were cut off" not in caplog.text and thread.is_alive():
             time.sleep(0.01)
-        go_on.set()
+        slow.go_on.set()
     thread.join(10)
     assert "1 calls were cut off: they took longer than 0.05 seconds" in caplog.text
 
