@@ -190,7 +190,7 @@ def test_a_secret_is_written_and_printed_nowhere(maker: str, secret: str, known:
     check_that_it_is_written_and_printed_nowhere(MAKERS[maker], secret, known=known)
 
 
-@settings(max_examples=30)
+@settings(max_examples=3 * settings().max_examples // 10)
 @given(middle=st.text(st.characters(exclude_categories=["Cs"]), max_size=12), known=st.booleans())
 def test_any_password(middle: str, known: bool) -> None:
     check_that_it_is_written_and_printed_nowhere(legacy_client, marked(middle), known=known)

@@ -1263,7 +1263,8 @@ def test_a_failure_that_is_no_document_is_told_as_such(kind: type, text: str, fa
 
 
 @pytest.mark.parametrize("operation", CALLS)
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
+# The machine may be busy.
+@settings(max_examples=4 * settings().max_examples, suppress_health_check=[HealthCheck.too_slow])
 @given(
     body=hostile_bodies(),
     status=st.sampled_from(STATUSES),
