@@ -213,14 +213,14 @@ class Client:
 
         :raises OutcomeUnknown: it may have been made; compare the balances.
         """
-        return self._ask(SubAccountTopUp(self._username, _text("name", name), _count(count)))
+        return self._ask(SubAccountTopUp(self._username, _text("name", name), at_least_one("count", count)))
 
     def top_up_reseller_client(self, name: str, count: int) -> TopUp:
         """Move `count` credits to the client `name`. Never repeated by itself.
 
         :raises OutcomeUnknown: it may have been made; compare the balances.
         """
-        return self._ask(ResellerClientTopUp(self._username, _text("name", name), _count(count)))
+        return self._ask(ResellerClientTopUp(self._username, _text("name", name), at_least_one("count", count)))
 
     def delivery_report(self, message_id: str) -> DeliveryReport:
         """What became of the message with this id, as `SentMessage.message_id` gives it. v2 only.
@@ -345,14 +345,6 @@ def _text(name: str, value: str) -> str:
         raise WrongType(f"{name} is a {type(value).__name__}: give a str")
     if not value:
         raise InvalidInput(f"{name} is empty")
-    return value
-
-
-def _count(value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise WrongType(f"count is a {type(value).__name__}: give a whole number of credits")
-    if value < 1:
-        raise InvalidInput(f"count is {value}: 1 credit is the least")
     return value
 
 

@@ -119,7 +119,7 @@ class MSpaceError(Exception):
     """What this class would be, were it no OutcomeUnknown as well; see `outcome_unknown`."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {name: value for name, value in vars(self).items() if name not in ("response", "partial")}
+        state = {name: value for name, value in vars(self).items() if name not in ("response", "uncut")}
         if self._certain_kind is None:
             return type(self), self.args, state
         return _rebuild_unknown, (self._certain_kind, *self.args), state
@@ -168,10 +168,10 @@ class NotSent(TransportError):
 class ReplyLost(TransportError):
     """The request left this machine, at least in part, and no whole reply came back.
 
-    `partial`, which the emulator's faults set, is the whole reply, of which a server then sends the first half.
+    `uncut`, which the emulator's faults set, is the reply before it is cut: a server sends the first half of it.
     """
 
-    partial: Any = None
+    uncut: Any = None
 
 
 class ReplyError(MSpaceError):

@@ -327,11 +327,11 @@ class Server:
         try:
             response = self._transport.handle(_request(environ))
         except ReplyLost as lost:
-            if lost.partial is None:
+            if lost.uncut is None:
                 if lost.fault == "reset":
                     environ[_CHANNEL].socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 raise ClientDisconnected from None
-            return _start(environ, start_response, lost.partial, cut=True)
+            return _start(environ, start_response, lost.uncut, cut=True)
         except TransportError as error:
             _log.warning("%s", error)
             response = Response(502, b"no reply from the service behind this one\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
@@ -29,7 +30,10 @@ def _read(file: BinaryIO) -> str:
         raise _TooMuch(f"has more than {_LARGEST:,} bytes")
     if any(line.count(b".") > _MOST_DOTS for line in data.splitlines()):
         raise _TooMuch(f"has a line with more than {_MOST_DOTS:,} dots")
-    return data.decode("utf-8")
+    return data.decode("utf-8-sig")
+
+
+_QUOTED = re.compile(r"""(['"]).{2,}\1""", re.DOTALL)
 
 
 def load_toml(path: str | os.PathLike[str], *, private: bool = False) -> dict[str, Any]:
@@ -58,8 +62,8 @@ def load_toml(path: str | os.PathLike[str], *, private: bool = False) -> dict[st
     except _TooMuch as error:
         problem = str(error)
     except tomllib.TOMLDecodeError as error:
-        # Its text says the place, not what stands there.
-        problem = f"is not TOML: {error}"
+        # It tells the place, and in quotes a key that stands there: a secret, where somebody forgot a quote.
+        problem = f"is not TOML: {_QUOTED.sub('...', str(error))}"
     except (OSError, ValueError, RecursionError) as error:
         # Also a path that is none, a number of thousands of digits, and thousands of brackets.
         problem = f"can't be read: {getattr(error, 'strerror', None) or type(error).__name__}"

@@ -156,11 +156,11 @@ def test_what_may_hold_a_secret_is_not_pickled() -> None:
     failed = InternalServerErrorException("HTTP 500 Internal Server Error")
     failed.response = Secret("canary")
     lost = ReplyLost("cut short", fault="cut-short")
-    lost.partial = Secret("canary")
+    lost.uncut = Secret("canary")
     for error in (failed, lost, outcome_unknown(lost, "sendtext"), outcome_unknown(failed, "sendtext")):
         again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
         assert getattr(again, "response", None) is None
-        assert getattr(again, "partial", None) is None
+        assert getattr(again, "uncut", None) is None
         assert type(again) is type(error)
 
 

@@ -439,9 +439,9 @@ def raising(error: Exception) -> Callable[[Request], Response]:
     return answer
 
 
-def lost(fault: TransportFault, partial: Response | None = None) -> ReplyLost:
+def lost(fault: TransportFault, uncut: Response | None = None) -> ReplyLost:
     error = ReplyLost(CANARY, fault=fault)
-    error.partial = partial
+    error.uncut = uncut
     return error
 
 

@@ -80,6 +80,9 @@ def test_it_is_the_file_behind_a_link_that_counts(tmp_path: Path) -> None:
         (f'ok = 1\n{CANARY} "x"', "line 2"),
         (f'a = "{CANARY}\x01"', "line 1"),
         (f'a = "{CANARY}\\ud800"', "line 1"),
+        (f"[{CANARY}]\n[{CANARY}]", "line 2"),
+        (f"a = {{ {CANARY} = 1, {CANARY} = 2 }}", "line 1"),
+        (f"['{CANARY} \"x\"']\n['{CANARY} \"x\"']", "line 2"),
     ],
 )
 def test_what_is_not_toml_is_told_by_its_place(tmp_path: Path, content: str, place: str) -> None:
@@ -210,3 +213,8 @@ def test_tables_of_a_name_are_told_apart_by_their_place(tmp_path: Path) -> None:
     ]
     with pytest.raises(InvalidInput, match=r"f\.toml: account 2 is not a table: write \[\[account\]\]"):
         list(read_tables(tmp_path / "f.toml", "account", [{}, 5], KINDS, required=()))
+
+
+def test_a_document_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    """As Notepad writes it."""
+    assert load_toml(written(tmp_path, b"\xef\xbb\xbfa = 1")) == {"a": 1}

@@ -28,6 +28,7 @@ __all__ = [
     "Interrupted",
     "ask",
     "code_of",
+    "console",
     "even_if_nobody_reads",
     "log_to_stderr",
     "must_be_able_to_ask",

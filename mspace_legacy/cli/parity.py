@@ -49,7 +49,8 @@ def parity(
 ) -> int:
     """Ask both APIs every read of an account, and tell where their answers differ.
 
-    Nothing is sent and nothing topped up. Exit code 0: all are equal; 1: some differ.
+    Nothing is sent and nothing topped up. Exit code 0: all are equal; 1: some differ, or the legacy API does not let
+    the account in, so that nothing was compared.
     """
     if not url:
         raise InvalidInput("no URL: give --url or MSPACE_URL, with the legacy API's host that the vendor gave you")

@@ -24,7 +24,7 @@ __all__ = ["scan"]
     the source, http where https exists, and values joined without encoding. Nothing is run, sent or written, and no
     secret is printed.
 
-    Exit code 0: nothing was found. 1: errors or warnings were found. 2: a path does not exist.
+    Exit code 0: no errors and no warnings. 1: errors or warnings were found. 2: a path does not exist.
 
     Rules: """
     + "; ".join(f"{rule.id} {rule.name} ({rule.level})" for rule in RULES.values())

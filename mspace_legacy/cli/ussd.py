@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
@@ -19,7 +18,6 @@ from mspace_legacy.cli.options import country_option, json_option, timeout_optio
 from mspace_legacy.cli.output import console, plain, show_json
 from mspace_legacy.cli.sending import interruption_told
 from mspace_legacy.errors import MSpaceError, ReplyError
-from mspace_legacy.secrets import MASK
 from mspace_legacy.ussd.dialler import DEFAULT_TIMEOUT, Dialler, Step
 from mspace_legacy.ussd.messages import DEFAULT_LIMIT, Continue, write_answer
 
@@ -148,7 +146,7 @@ def _document(phone: Dialler) -> dict[str, Any]:
         "steps": [
             {
                 "entered": step.entered,
-                "request": _request(step),
+                "request": step.sent,
                 "status": step.status,
                 "raw": step.raw.decode("utf-8", "replace"),
                 "answer": write_answer(step.answer)[:3] if step.answer else None,
@@ -159,10 +157,3 @@ def _document(phone: Dialler) -> dict[str, Any]:
             for step in phone.transcript
         ],
     }
-
-
-def _request(step: Step) -> dict[str, str]:
-    """What was sent, without the query of the URL: the callback's secret may stand there."""
-    members: dict[str, str] = json.loads(step.request)
-    url, mark, query = members["CALLBACK_URL"].partition("?")
-    return {**members, "CALLBACK_URL": f"{url}{mark}{MASK if query else ''}"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -11,7 +11,7 @@ from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import Secret
 from mspace_legacy.tomlfile import load_toml, read_tables
 
-__all__ = ["DEMO_ACCOUNTS", "Account", "load_accounts"]
+__all__ = ["DEMO_ACCOUNTS", "MOST_CREDITS", "Account", "check_family", "load_accounts"]
 
 
 MOST_CREDITS = 10**15
@@ -25,8 +25,8 @@ class Account:
     `balance` is in credits. `sub_user_of` or `client_of` names the account that it belongs to, which sees it and
     tops it up. A `reseller` may top up clients. What a `suspended` account asks for is answered `Kindly Contact
     Providers for help`; the credits of a `frozen` one can't be moved: `Failed to deduct your account`. With an
-    `smpp_password` it has SMPP, where `username` is its system_id: 8 and 15 characters of ASCII at most (SMPP 3.4,
-    sections 5.2.2 and 5.2.1).
+    `smpp_password` it has SMPP, where `username` is its system_id: the password has 8 characters of ASCII at most,
+    the user name 15 (SMPP 3.4, sections 5.2.2 and 5.2.1).
 
     :raises InvalidInput: one of those two that SMPP can't carry.
     """
@@ -142,7 +142,7 @@ def _account(place: str, values: dict[str, Any]) -> Account:
     raise InvalidInput(problem)
 
 
-def check_family(place: str, accounts: Iterable[Account]) -> None:
+def check_family(place: str, accounts: Collection[Account]) -> None:
     """That no user name comes twice, and that every parent is there.
 
     :raises InvalidInput: names the account, and `place`.

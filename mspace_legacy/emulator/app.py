@@ -70,7 +70,7 @@ class Emulator:
         try:
             response = self._replied(request, told)
         except ReplyLost as lost:
-            self._note(request, lost.partial, f"no whole reply: {lost.fault}", told, begun)
+            self._note(request, lost.uncut, f"no whole reply: {lost.fault}", told, begun)
             raise
         self._note(request, response, told.outcome or f"status {response.status}", told, begun)
         return response
@@ -173,7 +173,7 @@ def _spoilt(fault: Fault, call: Call[Any], response: Response) -> Response:
     return response
 
 
-def _lost(call: Call[Any], fault: Any, partial: Response | None = None) -> ReplyLost:
+def _lost(call: Call[Any], fault: Any, uncut: Response | None = None) -> ReplyLost:
     error = ReplyLost(f"{call.operation}: a fault of the emulator: {fault}", fault=fault)
-    error.partial = partial
+    error.uncut = uncut
     return error if call.repeatable else outcome_unknown(error, call.operation)

@@ -241,7 +241,8 @@ def _octets_of(pdu: Pdu) -> str:
     """In hexadecimal digits, without a password."""
     try:
         # Nothing writes these, but others do, and they are read; so is what stands behind the last TLV.
-        octets = encode(replace(pdu, sequence_number=1, command_status=0, rest=b"")) + pdu.rest
+        status = pdu.command_status if pdu.is_response else 0
+        octets = encode(replace(pdu, sequence_number=1, command_status=status, rest=b"")) + pdu.rest
     except InvalidInput as error:
         return f"octets that this library would not write: {error}"
     header = struct.pack(">4I", len(octets), pdu.command_id, pdu.command_status, pdu.sequence_number)

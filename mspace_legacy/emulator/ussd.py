@@ -6,13 +6,12 @@ import os
 import re
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
 from mspace_legacy.errors import InvalidInput
-from mspace_legacy.secrets import MASK
 from mspace_legacy.tomlfile import load_toml, read_tables
+from mspace_legacy.ussd.dialler import checked_callback, without_query
 from mspace_legacy.ussd.messages import Entries
 
 __all__ = ["UssdCode", "UssdCodes", "load_ussd_codes"]
@@ -31,13 +30,13 @@ class UssdCode:
     """
 
     code: str
-    callback: str
+    callback: str = field(repr=False)
     entries: Entries = "joined"
 
     def __post_init__(self) -> None:
         if not _CODE.fullmatch(self.code) or len(self.code) > _LONGEST:
             raise InvalidInput(f"code: {self.code[:40]!r} is not a USSD code such as *384#")
-        if not _is_callback(self.callback):
+        if len(self.callback) > _LONGEST or not _is_callback(self.callback):
             raise InvalidInput(f"callback of {self.code}: a URL such as http://127.0.0.1:5000/ussd")
         if self.entries not in get_args(Entries):
             raise InvalidInput(f"entries of {self.code}: {self.entries!r} is none of {', '.join(get_args(Entries))}")
@@ -51,8 +50,7 @@ class UssdCode:
     @property
     def shown(self) -> str:
         """The callback as people may see it: its secret may stand in the query."""
-        url, mark, query = self.callback.partition("?")
-        return f"{url}{mark}{MASK if query else ''}"
+        return without_query(self.callback)
 
     def takes(self, dialled: str) -> bool:
         """Whether what was dialled is this code, or begins with it, as `*384*1#` does with `*384#`."""
@@ -61,11 +59,10 @@ class UssdCode:
 
 def _is_callback(url: str) -> bool:
     try:
-        parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        checked_callback(url)
+    except InvalidInput:
         return False
-    return is_url and len(url) <= _LONGEST and "@" not in parts.netloc and bool(re.fullmatch("[!-~]+", url))
+    return True
 
 
 class UssdCodes:

@@ -69,7 +69,8 @@ class Routes:
             if operation not in CALLS:
                 known = ", ".join(_OPERATIONS)
                 raise InvalidInput(f"routes: there is no operation {operation!r}: there are {known}; * is the rest")
-        self._routes = {**dict.fromkeys(_OPERATIONS, rest), **given}
+        chosen = {operation: route for operation, route in given.items() if operation not in _V2_ALONE}
+        self._routes = {**dict.fromkeys(_OPERATIONS, rest), **chosen}
         for operation, route in self._routes.items():
             if route.mode in _COMPARING and not CALLS[operation].repeatable:
                 written = operation if operation in given else _REST
@@ -109,6 +110,7 @@ class Routes:
         raise WrongType(f"routes is a {type(routes).__name__}: give a text such as 'balance=v2, *=legacy'")
 
     def __getitem__(self, operation: str) -> Route:
+        """Of an operation that there is a choice for."""
         return self._routes[operation]
 
     def __eq__(self, other: object) -> bool:

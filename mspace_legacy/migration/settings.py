@@ -65,7 +65,8 @@ class Settings:
                 ipaddress.ip_network(network)
             except ValueError:
                 raise InvalidInput(
-                    f"trusted_proxies: {network!r} is neither an address nor a network such as 10.0.0.0/8"
+                    f"trusted_proxies: {network!r} is no address, and no network such as 10.0.0.0/8, without bits "
+                    "behind its prefix"
                 ) from None
 
     @property

@@ -37,6 +37,8 @@ from mspace_legacy.wire.http import Request, Response
 from mspace_legacy.wire.replies import SAME_FIELDS, content_of, decode_reply, failure_kind
 
 __all__ = [
+    "BOUND_TO_DIFFER",
+    "CLOSING_GRACE",
     "Answer",
     "Api",
     "Asked",

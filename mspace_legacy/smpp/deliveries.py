@@ -37,8 +37,8 @@ class _Tracked:
 
     def tell(self, place: int, state: MessageState | None) -> None:
         before = self.states[place]
-        # Receipts may overtake each other: what is final stays.
-        if before is None or not before.is_final:
+        # Receipts may overtake each other: what is final stays. One whose state can't be read says nothing of it.
+        if state is not None and (before is None or not before.is_final):
             self.states[place] = state
 
     def delivery(self) -> Delivery:
@@ -58,7 +58,7 @@ class Delivery:
         for state in self.states:
             if state is not None and state.is_final and state is not MessageState.DELIVERED:
                 return state
-        if all(state is MessageState.DELIVERED for state in self.states):
+        if self.states and all(state is MessageState.DELIVERED for state in self.states):
             return MessageState.DELIVERED
         return next((state for state in self.states if state not in (None, MessageState.DELIVERED)), None)
 

@@ -46,7 +46,7 @@ from mspace_legacy.smpp.pdu import (
     SubmitSmResp,
     encode,
 )
-from mspace_legacy.smpp.sending import Part, Sending
+from mspace_legacy.smpp.sending import QueuedPart, Sending
 from mspace_legacy.smpp.session import (
     Answered,
     Bound,
@@ -131,9 +131,9 @@ class Link:
         self._lent_until = -math.inf
         self._process = os.getpid()
         self._order = itertools.count()
-        self._pending: list[tuple[int, Part]] = []
+        self._pending: list[tuple[int, QueuedPart]] = []
         """A heap, so that a part that was throttled is again before those that came after it."""
-        self._under_way: dict[Part, None] = {}
+        self._under_way: dict[QueuedPart, None] = {}
         self._settled: deque[Sending] = deque()
         self._settled_attended: deque[Sending] = deque()
         """Messages of which all is settled and whose futures are to be told, those of `attend` by any thread."""
@@ -358,7 +358,7 @@ class Link:
         following = connection.session.next_time
         return min(following, self._pace.next_time) if self._may_submit(connection) else following
 
-    def _settle(self, part: Part, message_id: str | None = None, error: MSpaceError | None = None) -> None:
+    def _settle(self, part: QueuedPart, message_id: str | None = None, error: MSpaceError | None = None) -> None:
         is_settled = part.sending.settle(part, message_id, error)
         self._under_way.pop(part, None)
         if is_settled:
@@ -368,7 +368,7 @@ class Link:
     def _have_finished(self, sending: Sending) -> None:
         (self._settled_attended if sending.is_attended else self._settled).append(sending)
 
-    def _slow_down(self, part: Part, response: ServiceError, now: float) -> None:
+    def _slow_down(self, part: QueuedPart, response: ServiceError, now: float) -> None:
         """Offer a part again after a pause, unless that has gone on for too long."""
         if self._throttled_since is None:
             self._throttled_since = now
@@ -402,13 +402,13 @@ class Link:
             else:
                 self._wait_again(part)
 
-    def _again(self, part: Part) -> None:
+    def _again(self, part: QueuedPart) -> None:
         """Have a part wait of which the service certainly has nothing."""
         part.begun = False
         self._wait_again(part)
         self._under_way.pop(part, None)
 
-    def _wait_again(self, part: Part) -> None:
+    def _wait_again(self, part: QueuedPart) -> None:
         heapq.heappush(self._pending, (part.order, part))
 
     def _settle_pending(self, reason: object) -> None:
@@ -468,7 +468,7 @@ class Link:
             case Stray(response):
                 _log.warning("%s: an answer that nothing waits for: %s", self, type(response).__name__)
 
-    def _answered(self, part: Part, response: Pdu, now: float) -> None:
+    def _answered(self, part: QueuedPart, response: Pdu, now: float) -> None:
         self._note_use(now)
         if told := contradiction(response):
             self._settle(part, error=_unknown(told, "broken"))

@@ -144,10 +144,13 @@ def _text(raw: bytes) -> str:
 
 
 def _fields(text: str) -> dict[str, str]:
-    """The first value of each field. What stands in the message's own text counts only where it is nowhere else."""
+    """The first value of each field. `text`, the last one, is the message's own, which may look like any other."""
     fields: dict[str, str] = {}
-    for name, value in _FIELD.findall(text.replace("\0", " ")):
-        fields.setdefault("".join(name.lower().split()), value)
+    for spelt, value in _FIELD.findall(text.replace("\0", " ")):
+        name = "".join(spelt.lower().split())
+        if name == "text" and fields:
+            break
+        fields.setdefault(name, value)
     return fields
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mspace_legacy.errors import MSpaceError, NotSent, OutcomeUnknown, ServiceError, partly_sent
 from mspace_legacy.smpp.deliveries import Deliveries, SubmittedMessage
 
-__all__ = ["Part", "Sending"]
+__all__ = ["QueuedPart", "Sending"]
 
 _log = logging.getLogger("mspace_legacy.smpp")
 
@@ -41,9 +41,9 @@ class Sending:
         """Whether it is known of each part what became of it."""
         return not self._open
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[QueuedPart]:
         """What is to be sent. It is not kept here, as a ring of references would be left to the collector."""
-        return [Part(self, place, octets) for place, octets in enumerate(self._octets)]
+        return [QueuedPart(self, place, octets) for place, octets in enumerate(self._octets)]
 
     def is_wanted(self) -> bool:
         """Whether its next part is still to be sent: not when it was cancelled, nor after a part was refused."""
@@ -55,7 +55,7 @@ class Sending:
             self._began = self.is_attended or self.future.running() or self.future.set_running_or_notify_cancel()
         return self._began
 
-    def settle(self, part: Part, message_id: str | None, error: MSpaceError | None) -> bool:
+    def settle(self, part: QueuedPart, message_id: str | None, error: MSpaceError | None) -> bool:
         """Note what became of a part, once. Whether all is known: then `finish` is to be called, without a lock."""
         if part.place in self._open:
             self._ids[part.place] = message_id
@@ -109,7 +109,7 @@ def _gravity(error: MSpaceError) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Part:
+class QueuedPart:
     """One submit_sm of a message. `begun` is set while an octet of it may have left, without an answer.
 
     `number` counts what was offered, `order` when it has its turn, `queued` and `submitted` when it was

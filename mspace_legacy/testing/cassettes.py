@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import MASK, RedactingFilter, Secret, redact
 from mspace_legacy.wire.http import charset_of, is_known_charset
+from mspace_legacy.wire.legacy import KEYS
 
 try:
     import vcr  # type: ignore[import-untyped]  # vcrpy has no types
@@ -230,9 +231,12 @@ class _Cassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
 
 # What is scrubbed
 
+_BEHIND_A_SECRET = {"username": None, **{keys[0][0]: None for keys in KEYS.values() if keys}}
+"""What may stand behind a secret: v2's first key, and those of each operation of the legacy API."""
+
 _SECRET_IN_PATH = re.compile(
     # Up to the key that comes after it, as the secret may hold slashes where a caller did not encode it.
-    r"(/(?:password|apikey)=)(.*?)(?=/(?:username|senderid|clientname|subaccname)=|$)",
+    rf"(/(?:password|apikey)=)(.*?)(?=/(?:{'|'.join(_BEHIND_A_SECRET)})=|$)",
     re.IGNORECASE | re.DOTALL,
 )
 _WORDS_OF_THE_WIRE = frozenset(

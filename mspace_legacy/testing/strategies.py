@@ -29,6 +29,7 @@ from mspace_legacy.models import (
     SubUsers,
     TopUp,
 )
+from mspace_legacy.sms import GSM7_BASIC, GSM7_EXTENSION
 
 __all__ = ["API", "api_keys", "balances", "calls", "messages", "names", "numbers", "passwords", "replies", "texts"]
 
@@ -38,12 +39,8 @@ _NASTY = [
     "/", "a/b;c", "100%", "%2F%41", "{a} and {b", "1 + 1 = 2", "?#&", "é 😀 ع", "it's \"so\"", "<b>&amp;</b>",
     "two\nlines", "\t", "/message=x", "password=", "]]>", "\\",
 ]  # fmt: skip
-_GSM = (
-    "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà^{}\\[~]|€"
-    + string.ascii_letters
-    + string.digits
-)
-"""GSM 03.38's default alphabet and its extension table."""
+_GSM = "".join(sign for sign in (*GSM7_BASIC, *GSM7_EXTENSION.values()) if sign not in "\x1b\f")
+"""GSM 03.38's default alphabet and its extension table, but for the two that XML can't carry."""
 
 
 def texts(*, in_xml: bool = False) -> st.SearchStrategy[str]:

@@ -55,7 +55,7 @@ Timeout = float | tuple[float, float]
 """Seconds: one number for both, or a pair of each step of connecting and of the whole reply."""
 
 DEFAULT_TIMEOUT: tuple[float, float] = (5.0, 30.0)
-DEFAULT_MAX_REPLY = 1 << 20
+_DEFAULT_MAX_REPLY = 1 << 20
 _USER_AGENT = f"mspace-legacy/{__version__}"
 _NEVER_AGAIN = urllib3.Retry(False, redirect=False)
 """What urllib3 makes of `retries=False`, at every request."""
@@ -341,7 +341,7 @@ class Network:
         self,
         *,
         timeout: Timeout = DEFAULT_TIMEOUT,
-        max_reply: int = DEFAULT_MAX_REPLY,
+        max_reply: int = _DEFAULT_MAX_REPLY,
         connections: int = 32,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,

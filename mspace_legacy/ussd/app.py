@@ -237,9 +237,11 @@ class _Turn:
             return Played(self._answer, None)
         data = self._session.data
         try:
-            json.dumps(data, allow_nan=False)
+            kept = json.loads(json.dumps(data, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"session.data holds what JSON can't: {error}") from None
+        if kept != data:
+            raise InvalidInput("session.data holds what JSON changes: keys are texts, and lists stand for tuples")
         return Played(self._answer, {"data": data, "views": [view.state() for view in self._views]})
 
     def _frame(self) -> Frame:

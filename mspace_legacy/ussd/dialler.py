@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import time
 import uuid
@@ -12,8 +13,9 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qsl, urlsplit
 
 from mspace_legacy import msisdn as numbers
+from mspace_legacy.checks import at_least_one
 from mspace_legacy.errors import InvalidInput, ReplyError, WrongType
-from mspace_legacy.secrets import Secret, redact
+from mspace_legacy.secrets import MASK, Secret, redact
 from mspace_legacy.transport.base import Transport
 from mspace_legacy.transport.network import Network, Timeout
 from mspace_legacy.ussd.messages import (
@@ -28,7 +30,7 @@ from mspace_legacy.ussd.messages import (
 )
 from mspace_legacy.wire.http import Request, charset_of, is_known_charset
 
-__all__ = ["DEFAULT_TIMEOUT", "Answers", "Dialler", "Respond", "Step"]
+__all__ = ["DEFAULT_TIMEOUT", "Answers", "Dialler", "Respond", "Step", "checked_callback", "without_query"]
 
 DEFAULT_TIMEOUT: tuple[float, float] = (5.0, 10.0)
 """Seconds: for connecting, and for the answer, after which a network would have given up."""
@@ -67,6 +69,12 @@ class Step:
     answer: Answer | None
     problem: str
     seconds: float
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The members of the body that was sent, for people: without the query of the callback's URL."""
+        members: dict[str, str] = json.loads(self.request)
+        return {**members, "CALLBACK_URL": without_query(members["CALLBACK_URL"])}
 
     def __repr__(self) -> str:
         told = self.problem or type(self.answer).__name__
@@ -107,18 +115,18 @@ class Dialler:
             raise InvalidInput(f"entries: {entries!r} is neither 'joined' nor 'alone'")
         self._owned: Network | None = None
         if isinstance(target, str):
-            url = _checked_url(target)
+            url = checked_callback(target)
             # A proxy knows another machine by the names that mean this one.
             proxy = "" if _is_this_machine(url) else None
             target = self._owned = Network(timeout=timeout, max_reply=_LARGEST_ANSWER, proxy=proxy)
         if isinstance(target, Transport):
-            url = _checked_url(url)
+            url = checked_callback(url)
         elif not (isinstance(target, Answers) or callable(target)):
             raise WrongType(f"target: {type(target).__name__} is no application, function, URL or transport")
         self._target = target
         self._url = url
         self._entries = entries
-        self._limit = limit
+        self._limit = at_least_one("limit", limit)
         self.msisdn = numbers.normalise(msisdn)
         self.transcript: tuple[Step, ...] = ()
         self._request: UssdRequest | None = None
@@ -166,7 +174,9 @@ class Dialler:
         service_code = service_code or code
         stem = service_code.removesuffix("#")
         if not _CODE.fullmatch(code) or not _CODE.fullmatch(service_code):
-            raise InvalidInput("a code is dialled: it begins with '*', ends with '#', and has digits and '*' between")
+            raise InvalidInput(
+                "a code is dialled: it begins with '*' or '#', ends with '#', and has digits, '*' and '#' between"
+            )
         if code != service_code and not code.startswith(f"{stem}*"):
             raise InvalidInput(f"code: {code} does not begin with the service code {service_code}")
         entry = "" if code == service_code else code.removesuffix("#")[len(stem) + 1 :]
@@ -275,8 +285,17 @@ def _is_this_machine(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _checked_url(url: str) -> str:
-    """An absolute URL with a path. Errors do not hold it, as the callback's secret may stand in it."""
+def without_query(url: str) -> str:
+    """A callback's URL as people may see it: its secret may stand in the query."""
+    before, mark, query = url.partition("?")
+    return f"{before}{mark}{MASK if query else ''}"
+
+
+def checked_callback(url: str) -> str:
+    """The absolute URL of a callback, with a path.
+
+    :raises InvalidInput: it is none; the error does not hold it, as the callback's secret may stand in it.
+    """
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

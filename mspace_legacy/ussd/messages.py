@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from mspace_legacy import msisdn as numbers
 from mspace_legacy import sms
+from mspace_legacy.checks import at_least_one
 from mspace_legacy.errors import InvalidInput, ReplyError, RequestError, WrongType
 from mspace_legacy.wire.documents import Unreadable, parse_json
 
@@ -160,10 +161,7 @@ def check_text(text: str, limit: int = DEFAULT_LIMIT) -> None:
     """
     if not isinstance(text, str):
         raise WrongType(f"text: expected str, not {type(text).__name__}")
-    if not isinstance(limit, int) or isinstance(limit, bool):
-        raise WrongType(f"limit: expected int, not {type(limit).__name__}")
-    if limit < 1:
-        raise InvalidInput(f"limit: {limit} is less than 1")
+    at_least_one("limit", limit)
     if not text.strip():
         raise InvalidInput("text: is empty; a handset has nothing to show")
     if wrong := UNSHOWABLE.search(text):
@@ -212,7 +210,7 @@ def _members(body: bytes | str) -> dict[str, Any]:
     """The members of a JSON object, by their names in capitals."""
     if not isinstance(body, (bytes, bytearray, str)):
         raise RequestError(f"the body is of type {type(body).__name__}: bytes or str are read")
-    if len(body) > LARGEST_BODY:
+    if len(body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body) > LARGEST_BODY:
         raise RequestError(f"the body is longer than {LARGEST_BODY} octets", status=413)
     try:
         text = body if isinstance(body, str) else body.decode("utf-8-sig")

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from mspace_legacy.checks import at_least_one
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.sqlitefile import opened_database
 
@@ -69,10 +70,11 @@ class MemorySessions:
     """Sessions in memory: for one process, and until it ends.
 
     :param most: how many are kept; beyond that those that were used least lately are forgotten.
+    :raises InvalidInput: `most` is less than 1.
     """
 
     def __init__(self, *, most: int = 100_000) -> None:
-        self._most = most
+        self._most = at_least_one("most", most)
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._swept = 0.0
@@ -141,12 +143,13 @@ class SqliteSessions:
         """Begin without a connection, as a child of a fork must."""
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._closer: weakref.finalize[[], SqliteSessions] | None = None
         self._swept = 0.0
 
     def _db(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = opened_database(self._path, _SCHEMA)
-            weakref.finalize(self, self._connection.close)
+            self._closer = weakref.finalize(self, self._connection.close)
         return self._connection
 
     def load(self, session_id: str) -> Kept | None:
@@ -182,9 +185,10 @@ class SqliteSessions:
     def close(self) -> None:
         """Close the file; it is opened again by the next step."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            if self._closer is not None:
+                # Which closes it, and is not kept for what is closed already.
+                self._closer()
+                self._connection = self._closer = None
 
 
 _stores: weakref.WeakSet[SqliteSessions] = weakref.WeakSet()
@@ -192,7 +196,8 @@ _stores: weakref.WeakSet[SqliteSessions] = weakref.WeakSet()
 
 def _forget_all() -> None:
     for store in list(_stores):
-        if store._connection is not None:
+        if store._connection is not None and store._closer is not None:
+            store._closer.detach()
             _of_the_parent.append(store._connection)
         store._forget()
 

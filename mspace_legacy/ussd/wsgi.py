@@ -96,7 +96,9 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         return ipaddress.ip_network(text)
     except ValueError:
         pass
-    raise InvalidInput(f"allow: {text!r} is neither an address nor a network such as 10.0.0.0/8")
+    raise InvalidInput(
+        f"allow: {text!r} is no address, and no network such as 10.0.0.0/8, without bits behind its prefix"
+    )
 
 
 def _shown(environ: WSGIEnvironment) -> Secret:

@@ -21,7 +21,8 @@ def service_url(url: str, path: str, *, name: str) -> str:
     """`url` with the service's `path` at its end, added where it is not, and without a slash after it.
 
     :param name: what the caller calls the argument, for errors.
-    :raises InvalidInput: not an absolute http or https URL, or one with a user, a query or a fragment.
+    :raises InvalidInput: not an absolute http or https URL; or one with a user, a query, a fragment or a character
+        that a URL can't hold; or the address of the other API, or one that goes on behind the service's.
     """
     if not isinstance(url, str):
         raise WrongType(f"{name} is a {type(url).__name__}: give a text such as 'https://host{path}'")

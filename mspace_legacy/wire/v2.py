@@ -131,7 +131,7 @@ def checked_key(api_key: Secret) -> Secret:
     """
     if not _fits_a_header(api_key.reveal()):
         raise InvalidInput(
-            "the API key is empty, or holds a space at an end, a line break or a character beyond ASCII, which no "
+            "the API key is empty, or holds a space at an end, a control character or one beyond ASCII, which no "
             "header can hold: copy it again"
         )
     return api_key

@@ -17,10 +17,12 @@ from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp.pdu import (
     BindReceiver,
     BindTransmitter,
+    BindTransmitterResp,
     Decoder,
     DeliverSm,
     EnquireLink,
     Outbind,
+    Pdu,
     SubmitSm,
     SubmitSmResp,
     Tlv,
@@ -213,6 +215,14 @@ def test_a_field_that_nobody_should_write_is_shown_without_the_octets() -> None:
     shown = masked_pdu(pdu)
     assert f"message_id: '{'a' * 70}'" in shown
     assert "octets that this library would not write: message_id: " in shown
+
+
+@pytest.mark.parametrize("refusal", [SubmitSmResp, BindTransmitterResp])
+def test_a_refusal_is_shown_as_it_goes_over_the_wire_without_a_body(refusal: type[Pdu]) -> None:
+    pdu = refusal(sequence_number=7, command_status=0x58)
+    shown = bytes.fromhex(masked_pdu(pdu).splitlines()[-1])
+    assert shown == encode(pdu)
+    assert len(shown) == 16
 
 
 def test_other_pdus_are_shown_whole() -> None:

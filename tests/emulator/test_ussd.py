@@ -36,6 +36,8 @@ def test_a_code_as_the_command_line_writes_it() -> None:
         ("*384#=http://user:QX-secret@h/", "callback of *384#"),
         ("*384#=http://h/a b", "callback of *384#"),
         ("*384#=javascript:alert(1)", "callback of *384#"),
+        ("*384#=http://h/x#part", "callback of *384#"),
+        (f"*384#=http://h/{'x' * 2000}", "callback of *384#"),
     ],
 )
 def test_what_is_no_code_or_no_callback_is_told(text: str, told: str) -> None:
@@ -43,6 +45,10 @@ def test_what_is_no_code_or_no_callback_is_told(text: str, told: str) -> None:
         UssdCode.parse(text)
     assert told in str(raised.value)
     assert "QX-secret" not in str(raised.value)
+
+
+def test_a_code_is_shown_without_the_secret_of_its_callback() -> None:
+    assert CANARY not in repr(UssdCodes([UssdCode("*384#", f"{URL}?key={CANARY}")]).find("*384#"))
 
 
 def test_an_entry_is_joined_or_alone() -> None:

@@ -374,6 +374,11 @@ def test_closing_a_router_closes_the_comparisons_that_are_its_own() -> None:
     given.close()
 
 
+def test_what_v2_alone_has_is_no_choice() -> None:
+    assert Routes.parse("deliveryreport=v2, balance=v2") == Routes.parse("balance=v2")
+    assert "deliveryreport" not in str(Routes.parse("deliveryreport=v2"))
+
+
 def test_a_router_shows_its_routes() -> None:
     assert repr(Router(Says(b"1"), None, "*=legacy")) == f"Router({str(Routes.parse('*=legacy'))!r})"
     assert "balance=legacy" in repr(Router(Says(b"1"), None, "*=legacy"))

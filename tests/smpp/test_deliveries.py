@@ -245,3 +245,15 @@ def test_small_decimal_ids_are_not_taken_for_hexadecimal_ones() -> None:
 def test_it_remembers_one_at_least(most: int) -> None:
     with pytest.raises(InvalidInput, match=f"most is {most}: 1 is the least"):
         Deliveries(most=most)
+
+
+def test_a_receipt_whose_state_is_not_known_changes_nothing() -> None:
+    deliveries = Deliveries()
+    deliveries.add(message("1"))
+    deliveries.match(receipt("1", ENROUTE))
+    deliveries.match(receipt("1", None))
+    assert state_of(deliveries, "1") is ENROUTE
+
+
+def test_a_message_of_which_nothing_was_taken_is_not_delivered() -> None:
+    assert Delivery(SubmittedMessage("MSPACE", NUMBER, "hi"), ()).state is None

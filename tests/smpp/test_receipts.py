@@ -207,6 +207,13 @@ def test_empty_fields_do_not_take_the_next_one() -> None:
     assert (found.message_id, found.sub, found.dlvrd, found.stat, found.error_code) == ("", None, 1, "UNDELIV", "")
 
 
+@pytest.mark.parametrize("own", ["Is stat:DELIVRD err:000", "stat:DELIVRD", "id:99 stat:DELIVRD"])
+def test_what_stands_in_the_message_s_own_text_says_nothing(own: str) -> None:
+    found = receipt(f"id:7 sub:001 dlvrd:000 text:{own}")
+    assert (found.message_id, found.state, found.stat, found.error_code) == ("7", None, "", "")
+    assert receipt(f"sub:001 text:{own}").message_id == ""
+
+
 def test_an_unknown_stat_is_no_state() -> None:
     found = receipt(TEXT.replace("DELIVRD", "SKIPPED"))
     assert (found.state, found.stat, found.delivered) == (None, "SKIPPED", False)

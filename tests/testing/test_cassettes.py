@@ -40,7 +40,7 @@ from mspace_legacy.secrets import Secret
 from mspace_legacy.testing.cassettes import recorder
 from mspace_legacy.testing.running import RunningEmulator
 from mspace_legacy.transport import Network
-from mspace_legacy.wire import v2
+from mspace_legacy.wire import legacy, v2
 from tests.servers import ScriptedServer, reply
 from tests.transport.test_network import TLSServer
 
@@ -150,6 +150,19 @@ def check_that_it_is_written_and_printed_nowhere(
                 assert_clean(refused(call))
         assert "***" in written(Path(name))
         assert_no_mark(logged.getvalue())
+
+
+@pytest.mark.parametrize("operation", [operation for operation, keys in legacy.KEYS.items() if keys])
+def test_what_stands_behind_a_secret_tells_two_calls_apart(operation: str, tmp_path: Path) -> None:
+    ((key, _), *_) = legacy.KEYS[operation]
+    path = f"/mspaceservice/wr/sms/{operation}/username=u/password={START}{END}/{key}="
+    with ScriptedServer(reply(f"it is {START}{END}".encode())) as server:
+        with recorder(tmp_path, record_mode="once").use_cassette("tape"):
+            requests.get(f"{server.url}{path}55", timeout=10)
+        assert_no_mark(written(tmp_path))
+        assert f"password=***/{key}=55" in written(tmp_path)
+        with recorder(tmp_path).use_cassette("tape"), pytest.raises(CannotOverwriteExistingCassetteException):
+            requests.get(f"{server.url}{path}66", timeout=10)
 
 
 def outcome(call: Callable[[], object]) -> object:

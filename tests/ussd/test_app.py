@@ -456,6 +456,20 @@ def test_an_application_has_a_start() -> None:
         Dialler(UssdApp()).dial()
 
 
+@pytest.mark.parametrize("value", [{1: "x"}, (1,), [(1,)], {"a": {None: 1}}])
+def test_data_that_json_changes_is_refused(value: Any) -> None:
+    """It would be another at the next step."""
+    app = UssdApp()
+
+    @app.start
+    def start(session: Session) -> Ask:
+        session.data["kept"] = value
+        return Ask("?", then=start)
+
+    with pytest.raises(InvalidInput, match=r"session\.data holds what JSON changes"):
+        Dialler(app).dial()
+
+
 @pytest.mark.parametrize("value", [decimal.Decimal(1), {1, 2}, float("nan"), b"x"])
 def test_data_is_what_json_can_hold(value: object) -> None:
     app = UssdApp()

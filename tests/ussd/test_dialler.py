@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,12 @@ def test_a_malformed_answer_is_told_and_ends_the_session() -> None:
     assert (step.entered, step.raw, step.answer) == ("1", b"Welcome", None)
     assert "neither" in step.problem
     assert "neither" in str(phone)
+
+
+@pytest.mark.parametrize(("limit", "told"), [(0, "limit is 0: 1 is the least"), ("x", "limit is a str")])
+def test_a_limit_that_is_none(limit: Any, told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        Dialler(Callback("END a"), limit=limit)
 
 
 def test_the_limit_is_the_handsets() -> None:

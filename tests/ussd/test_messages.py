@@ -255,6 +255,15 @@ def test_one_character_of_another_alphabet_makes_the_whole_text_ucs2() -> None:
     assert not fits("a" * 80 + "ş")
 
 
+def test_a_body_is_as_long_as_its_octets() -> None:
+    """As a text, too."""
+    body = json.dumps({"MSISDN": "254722000000", "SESSION_ID": "s", "MORE": "é" * 9_000}, ensure_ascii=False)
+    assert len(body) < LARGEST_BODY < len(body.encode())
+    for spelt in (body, body.encode()):
+        with pytest.raises(RequestError, match="longer than 16384 octets"):
+            read_request(spelt)
+
+
 def test_the_limit_is_settable() -> None:
     """160 characters are 140 octets, so 70 units."""
     assert Continue("a" * 160, limit=160).text == "a" * 160

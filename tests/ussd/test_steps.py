@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -468,6 +469,42 @@ def in_a_fork(run: Callable[[], object]) -> int:
             os._exit(0)
         os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a server forks its workers only where there is fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_leaves_the_parent_s_connection_open(tmp_path: Path) -> None:
+    """To close it there would pull the file from under the parent."""
+    sessions = SqliteSessions(tmp_path / "sessions.sqlite")
+    sessions.save("s", "{}", version=0, expires=1e12, now=0.0)
+    connection = sessions._connection
+    assert connection is not None
+
+    def child() -> None:
+        nonlocal sessions
+        del sessions
+        gc.collect()
+        assert connection.execute("SELECT count(*) FROM session").fetchone() == (1,)
+
+    assert in_a_fork(child) == 0
+
+
+def test_a_file_that_is_closed_and_opened_leaves_nothing_behind(tmp_path: Path) -> None:
+    sessions = SqliteSessions(tmp_path / "sessions.sqlite")
+    for version in range(3):
+        assert sessions.save("s", "{}", version=version, expires=1e12, now=0.0)
+        connection = sessions._connection
+        sessions.close()
+        assert connection is not None
+        with pytest.raises(sqlite3.ProgrammingError):
+            connection.execute("SELECT 1")
+    assert sessions._closer is None
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_memory_keeps_one_at_least(most: int) -> None:
+    with pytest.raises(InvalidInput, match=f"most is {most}: 1 is the least"):
+        MemorySessions(most=most)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a server forks its workers only where there is fork")

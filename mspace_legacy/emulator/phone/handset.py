@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -97,7 +98,7 @@ class Handsets:
                     raise
             step, is_open = dialler.transcript[-1], not dialler.ended
         code = handset.code
-        body = step.request.decode().replace(code.callback, code.shown)
+        body = json.dumps(step.sent)
         return {
             "session": dialler.session_id,
             "open": is_open,

@@ -330,6 +330,21 @@ def dialling(*script: Any) -> Iterator[tuple[ScriptedServer, Phone]]:
         emulator.close()
 
 
+@pytest.mark.parametrize("callback", ["{}?key=canary", "{}/?key=ca\\nary", '{}/?k="canary"'])
+def test_a_callback_however_it_is_written_shows_no_secret(callback: str) -> None:
+    with ScriptedServer(reply(b"END Bye")) as server:
+        written = callback.format(server.url.replace("http:", "HTTP:"))
+        emulator = Emulator()
+        phone = Phone(emulator, UssdCodes([UssdCode("*384#", written)]))
+        told = json.loads(post(phone, "/ussd/dial", {"msisdn": "0722000001", "code": "*384#"}).body)
+        assert bodies(server)[0]["CALLBACK_URL"].partition("?")[2] == written.partition("?")[2]
+        assert f'"CALLBACK_URL": "{server.url}/?***"' in told["request"]
+        assert "canary" not in told["request"]
+        assert "ary" not in told["request"]
+        phone.close()
+        emulator.close()
+
+
 def bodies(server: ScriptedServer) -> list[dict[str, str]]:
     return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.requests]
 
