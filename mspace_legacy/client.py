@@ -269,6 +269,7 @@ class Client:
         for part, request in requests:
             try:
                 messages = self._answer(part, request)
+                done += messages_for(part.recipients, messages, self._normal)
             except BaseException as error:
                 taken = sum(message.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for message in done)
                 outcome, words = _told(error)
@@ -279,7 +280,6 @@ class Client:
                     told = f"{taken} of {len(numbers)} recipients were sent to before"
                     raise partly_sent(error, told) from error.__cause__
                 raise
-            done += messages_for(part.recipients, messages, self._normal)
         return SendResult(tuple(done), segments)
 
     def _ask(self, call: Call[R]) -> R:

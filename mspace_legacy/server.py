@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import select
 import socket
 import threading
 import time
@@ -53,8 +54,8 @@ _REST = 0.001
 """Seconds for which a process that accepted somebody leaves the next to another, unless it has something to do."""
 _READ = 1 << 16
 _CHANNEL = "mspace_legacy.channel"
-_WAITED = "mspace_legacy.waited"
-"""Seconds from when a request was there until its turn came."""
+_COMPLETED_AT = "mspace_legacy.completed_at"
+"""When the request was there, by the monotonic clock."""
 _PATIENCE = 1.0
 """Seconds that no caller gives up within; some say by closing their half that the request is all they have to say."""
 
@@ -87,7 +88,7 @@ class _Task(WSGITask):
         environment: dict[str, Any] = super().get_environment()
         environment[_CHANNEL] = self.channel
         request: Any = self.request
-        environment[_WAITED] = time.monotonic() - request.completed_at
+        environment[_COMPLETED_AT] = request.completed_at
         return environment
 
     def build_response_header(self) -> bytes:
@@ -321,11 +322,12 @@ class Server:
         response: Response
         if self._server.is_stopping:
             return _start(environ, start_response, Response(503, b"stopping: nothing was done\n"), cut=False)
-        if environ[_WAITED] > _PATIENCE and _has_hung_up(environ[_CHANNEL].socket):
-            _log.warning("%s hung up before its turn: nothing was done", environ.get("REMOTE_ADDR", ""))
+        request = _request(environ)
+        if request.is_abandoned():
+            _log.warning("%s hung up before its turn: nothing was done", request.remote_address)
             return _start(environ, start_response, Response(503, b"hung up: nothing was done\n"), cut=False)
         try:
-            response = self._transport.handle(_request(environ))
+            response = self._transport.handle(request)
         except ReplyLost as lost:
             if lost.uncut is None:
                 if lost.fault == "reset":
@@ -370,15 +372,22 @@ def _latin(text: str) -> str:
 
 
 def _has_hung_up(peer: socket.socket) -> bool:
-    """Whether whoever asked says no more: a caller that gave up while its request waited would not learn that it was
-    acted on, and many ask again.
-    """
     try:
-        return not peer.recv(1, socket.MSG_PEEK)
+        if _HANGUP is None:
+            return not peer.recv(1, socket.MSG_PEEK)
+        # Also where something stands before the end that was not read yet.
+        hangup = select.poll()
+        hangup.register(peer, _HANGUP)
+        return bool(hangup.poll(0))
     except BlockingIOError:
         return False
-    except OSError:
+    except (OSError, ValueError):
+        # It is closed here already.
         return True
+
+
+_HANGUP: int | None = getattr(select, "POLLRDHUP", None)
+"""Where the system has it: Linux."""
 
 
 _ABSOLUTE = re.compile("https?://", re.IGNORECASE)
@@ -397,4 +406,13 @@ def _request(environ: WSGIEnvironment) -> Request:
     # In absolute form (RFC 9112, section 3.2.2) a target names a host of its own.
     url = target if _ABSOLUTE.match(target) else f"http://{host}{target}"
     body = environ["wsgi.input"].read() if environ.get("CONTENT_LENGTH") else None
-    return Request(environ["REQUEST_METHOD"], url, headers, body, remote_address=environ.get("REMOTE_ADDR", ""))
+    channel, completed_at = environ[_CHANNEL], environ[_COMPLETED_AT]
+    return Request(
+        environ["REQUEST_METHOD"],
+        url,
+        headers,
+        body,
+        remote_address=environ.get("REMOTE_ADDR", ""),
+        # Who gave up while it waited would not learn that it was acted on, and many ask again.
+        is_abandoned=lambda: time.monotonic() - completed_at > _PATIENCE and _has_hung_up(channel.socket),
+    )

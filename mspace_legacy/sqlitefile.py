@@ -15,9 +15,13 @@ _LONGEST_WAIT = 30.0
 def opened_database(path: str | os.PathLike[str], schema: str) -> sqlite3.Connection:
     """A file that several threads and processes write to. What is committed outlives each of them.
 
+    One that is made here is its owner's alone: people's numbers and messages stand in it.
+
     :param schema: the statements that make its tables, where they are not there yet.
-    :raises sqlite3.Error: it can't be opened, or is something else.
+    :raises sqlite3.Error, OSError: it can't be opened, or is something else.
     """
+    if os.fspath(path) != ":memory:":
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_LONGEST_WAIT)
     try:
         _keep_a_log_ahead(db)

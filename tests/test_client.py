@@ -30,6 +30,7 @@ from mspace_legacy import (
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Fault, Ledger
 from mspace_legacy.server import Server
 from mspace_legacy.wire.http import Request, Response
+from mspace_legacy.wire.replies import messages_for
 from tests.servers import Answer, ScriptedServer, close, reply, reset
 
 KEY = "demo-api-key-".ljust(128, "0")
@@ -514,6 +515,23 @@ def test_an_interruption_tells_what_the_parts_before_it_did() -> None:
 
     client = MAKERS["json"]("http://x", transport=Interrupted(Emulator()), recipients_per_request=1)
     with pytest.raises(SystemExit) as caught:
+        client.send_text("MSPACE", numbers(3), "hi")
+    result = vars(caught.value)["result"]
+    assert [str(message.outcome) for message in result.messages] == ["accepted", "unknown", "not sent"]
+
+
+def test_an_interruption_as_a_reply_is_counted_tells_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[object] = []
+
+    def interrupted(asked: Any, messages: Any, key: Any) -> Any:
+        counted.append(asked)
+        if len(counted) == 2:
+            raise KeyboardInterrupt
+        return messages_for(asked, messages, key)
+
+    monkeypatch.setattr("mspace_legacy.client.messages_for", interrupted)
+    client = MAKERS["json"]("http://x", transport=Emulator(), recipients_per_request=1)
+    with pytest.raises(KeyboardInterrupt) as caught:
         client.send_text("MSPACE", numbers(3), "hi")
     result = vars(caught.value)["result"]
     assert [str(message.outcome) for message in result.messages] == ["accepted", "unknown", "not sent"]

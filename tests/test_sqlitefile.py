@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -30,7 +32,7 @@ def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/version").exists(), reason="this system has no /proc")
 def test_what_is_not_locked_but_cannot_be_written_is_not_waited_for() -> None:
     began = time.monotonic()
-    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+    with pytest.raises((sqlite3.OperationalError, OSError), match=r"unable to open|/proc/version"):
         opened_database("/proc/version", SCHEMA)
     assert time.monotonic() - began < 10
 
@@ -41,3 +43,17 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.DatabaseError):
         opened_database(other, SCHEMA)
     assert other.read_bytes() == b"no database " * 1000
+
+
+# Elsewhere a file's mode does not say who can read it.
+@pytest.mark.skipif(os.name != "posix", reason="owners and others are of POSIX")
+def test_a_file_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
+    """What is kept has people's numbers, and what was written to them."""
+    with closing(opened_database(tmp_path / "new.db", SCHEMA)) as db:
+        db.execute("INSERT INTO one VALUES (1)")
+        assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+    kept = tmp_path / "kept.db"
+    kept.touch(0o640)
+    kept.chmod(0o640)
+    opened_database(kept, SCHEMA).close()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o640

@@ -32,7 +32,7 @@ def ussd() -> None:
 
 
 @ussd.command()
-@click.argument("url")
+@click.argument("url", envvar="MSPACE_USSD_URL")
 @click.option("--code", default="*384#", show_default=True, help="What is dialled.")
 @click.option(
     "--service-code",
@@ -71,6 +71,8 @@ def dial(
     as_json: bool,
 ) -> int:
     """Dial the callback at URL, and enter what you are asked for until the session ends.
+
+    A URL with a secret in it is better given by MSPACE_USSD_URL, as everybody on the machine can read a command.
 
     Entries come from --enter, else from standard input, a line each; when there are no more it stops, with exit code
     0. An answer that the network would not take is a failure: neither 'CON' nor 'END', empty, too long, with a

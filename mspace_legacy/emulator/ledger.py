@@ -492,8 +492,8 @@ class Ledger:
 def _opened(path: str | os.PathLike[str]) -> sqlite3.Connection:
     try:
         return opened_database(path, _SCHEMA)
-    except sqlite3.Error as error:
-        problem = str(error)
+    except (sqlite3.Error, OSError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
     raise InvalidInput(f"the ledger's file {os.fspath(path)!r} can't be opened: {problem}")
 
 

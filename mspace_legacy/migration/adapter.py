@@ -91,6 +91,7 @@ class Adapter:
             asking = v2.encode_request(asked, key, base=self._base, style=self._style)
         except InvalidInput as error:
             return malformed(RequestError(str(error)))
+        asking = replace(asking, is_abandoned=request.is_abandoned)
         response = self._transport.handle(asking)
         try:
             outcome = decode_reply(asked, response, asking.redact)

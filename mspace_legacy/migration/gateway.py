@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from mspace_legacy.errors import AuthenticationError, InvalidInput, MSpaceError, RequestError, ServerError
+from mspace_legacy.errors import AuthenticationError, InvalidInput, MSpaceError, NotSent, RequestError, ServerError
 from mspace_legacy.migration.accounts import AccountStore
 from mspace_legacy.migration.adapter import failed
 from mspace_legacy.migration.routes import Router
@@ -47,8 +47,8 @@ class Exchange(NamedTuple):
     """One request and what became of it, for the access log and for metrics.
 
     `operation` and `route` are `-` where it did not come that far. `refused` is `malformed`, `account` (which is not
-    in the store), `password` or `slowed`, or `-`. `username` is told of an account that is in the store: what else
-    comes may be anything.
+    in the store), `password`, `slowed` or `gone` (its caller hung up), or `-`. `username` is told of an
+    account that is in the store: what else comes may be anything.
     """
 
     request_id: str
@@ -228,9 +228,12 @@ class Gateway:
                 told = replace(failed(call, ServerError("too many failures"), form), status=429)
                 told = replace(told, headers=(*told.headers, ("Retry-After", f"{LONGEST_BRAKE:.0f}")))
             return _Told(told, call.operation, refused=refused, username=username)
+        if request.is_abandoned():
+            told = failed(call, NotSent("its caller hung up before its turn", fault="not-connected"), form)
+            return _Told(told, call.operation, refused="gone", username=call.username)
         asked = legacy.encode_request(call, password, base=self._base, ours=True)
         accept = header(request.headers, "accept")
-        asked = replace(asked, headers={"Accept": accept} if accept else {})
+        asked = replace(asked, headers={"Accept": accept} if accept else {}, is_abandoned=request.is_abandoned)
         way = router.way(call.operation, lambda: call)
         try:
             response = way.transport.handle(asked)

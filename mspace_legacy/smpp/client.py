@@ -98,7 +98,6 @@ class Transmitter:
         throttled_for: float = 60.0,
         deliveries: Deliveries | None = None,
     ) -> None:
-        self._name = f"{type(self).__name__}({host}:{port})"
         password = secret = password if isinstance(password, Secret) else Secret(password)
         at_least_one("window", window)
         msisdn.check_country(country)
@@ -119,9 +118,13 @@ class Transmitter:
             throttled_for=throttled_for,
             window=window,
         )
+        # Not before the host was looked at: a password may stand in it.
+        self._name = f"{type(self).__name__}({host}:{port})"
         # Its thread would keep up a bind that nobody can use any more.
         weakref.finalize(self, self._link.let_go).atexit = False
         _unclosed.add(self)
+
+    _name = "Transmitter"
 
     def __repr__(self) -> str:
         return self._name
@@ -349,7 +352,6 @@ class Receiver:
         enquire_after: float = 20.0,
         deliveries: Deliveries | None = None,
     ) -> None:
-        self._name = f"{type(self).__name__}({host}:{port})"
         password = secret = password if isinstance(password, Secret) else Secret(password)
         if not callable(handler):
             raise WrongType(f"handler is a {type(handler).__name__}: give a function")
@@ -368,8 +370,11 @@ class Receiver:
             reconnect_for=math.inf,
             on_incoming=self._take,
         )
+        self._name = f"{type(self).__name__}({host}:{port})"
         self._worker = threading.Thread(target=self._work, name=f"mspace-legacy handler {self._name}", daemon=True)
         self._worker.start()
+
+    _name = "Receiver"
 
     def __repr__(self) -> str:
         return self._name

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from mspace_legacy.errors import InvalidInput
 from mspace_legacy.secrets import MASK, RedactingFilter, Secret, redact
+from mspace_legacy.ussd.dialler import secrets_in
 from mspace_legacy.wire.http import charset_of, is_known_charset
 from mspace_legacy.wire.legacy import KEYS
 
@@ -98,8 +99,13 @@ class _WhileUsed(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         secrets = {secret for known in self._scrubs if (scrub := known()) for secret in scrub.secrets}
-        return RedactingFilter(secrets).filter(record)
+        kept = RedactingFilter(secrets).filter(record)
+        record.msg = _IN_A_QUERY.sub(rf"\g<1>{MASK}", record.msg)
+        return kept
 
+
+_IN_A_QUERY = re.compile(r"(https?://[^\s?\"']*\?)[^\s\"']+")
+"""A USSD callback's secret stands there."""
 
 _in_logs = _WhileUsed()
 for _name in (
@@ -295,7 +301,10 @@ class _Scrub:
 
     def _secrets_of(self, request: Any) -> tuple[Secret, ...]:
         """Those that are known, and those that stand in the request by their name."""
-        values = [unquote(value) for _, value in _SECRET_IN_PATH.findall(request.uri)]
+        in_path = [value for _, value in _SECRET_IN_PATH.findall(request.uri)]
+        # As it came, too, and not all of them are UTF-8.
+        values = [spelt for value in in_path for spelt in (unquote(value), unquote(value, "latin-1"), value)]
+        values += [secret.reveal() for secret in secrets_in(request.uri)]
         values += [_text(value) for name, value in request.headers.items() if name.lower() == "apikey"]
         return (*self.secrets, *(Secret(value) for value in values if value.lower() not in _WORDS_OF_THE_WIRE))
 

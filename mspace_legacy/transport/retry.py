@@ -28,7 +28,8 @@ class Retry:
 
     A repeatable request is asked again after a lost connection, a time-out, and the statuses 429 and 5xx, whose
     `Retry-After` in seconds is heeded. Any other is asked again only after `NotSent`: where it is certain that
-    nothing had left this machine. What is raised or returned in the end is what the last attempt gave.
+    nothing had left this machine; and neither for a caller who has given up meanwhile. What is raised or returned in
+    the end is what the last attempt gave.
 
     :param attempts: at most, the first one included. 1 turns it off.
     :param total_time: seconds after which no further attempt begins; an attempt has its own time-outs.
@@ -108,7 +109,8 @@ class Retry:
 
 
 def _may_be_repeated(request: Request, error: BaseException) -> bool:
-    return isinstance(error, NotSent) or (request.repeatable and isinstance(error, TransportError))
+    is_safe = isinstance(error, NotSent) or (request.repeatable and isinstance(error, TransportError))
+    return is_safe and not request.is_abandoned()
 
 
 def _has_passing_status(request: Request, response: Response) -> bool:

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, SupportsIndex, runtime_checkable
 from urllib.parse import parse_qsl, urlsplit
 
 from mspace_legacy import msisdn as numbers
@@ -30,7 +30,16 @@ from mspace_legacy.ussd.messages import (
 )
 from mspace_legacy.wire.http import Request, charset_of, is_known_charset
 
-__all__ = ["DEFAULT_TIMEOUT", "Answers", "Dialler", "Respond", "Step", "checked_callback", "without_query"]
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "Answers",
+    "Dialler",
+    "Respond",
+    "Step",
+    "checked_callback",
+    "secrets_in",
+    "without_query",
+]
 
 DEFAULT_TIMEOUT: tuple[float, float] = (5.0, 10.0)
 """Seconds: for connecting, and for the answer, after which a network would have given up."""
@@ -79,6 +88,9 @@ class Step:
     def __repr__(self) -> str:
         told = self.problem or type(self.answer).__name__
         return f"Step({told}, {self.seconds * 1000:.0f} ms)"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a Step is not pickled: the callback's secret may stand in what was sent")
 
     def __str__(self) -> str:
         return f"> {self.entered}\n{write_answer(self.answer) if self.answer else f'! {self.problem}'}"
@@ -210,7 +222,6 @@ class Dialler:
 
     def _step(self, entered: str, request: UssdRequest, *, is_new: bool = True) -> Dialler:
         self._request = request
-        body = write_request(request)
         status: int | None = None
         raw = b""
         answer: Answer | None = None
@@ -223,12 +234,12 @@ class Dialler:
                     raw = write_answer(answer).encode()
                     taken = time.perf_counter() - begun
                 case Transport():
-                    reply = self._target.handle(_post(self._url, body))
+                    reply = self._target.handle(_post(self._url, write_request(request)))
                     taken = time.perf_counter() - begun
                     status, raw = reply.status, self._masked(reply.body)
                     answer = self._read(status, raw, reply.header("content-type"))
                 case _:
-                    text = self._target(body)
+                    text = self._target(write_request(request))
                     taken = time.perf_counter() - begun
                     if not isinstance(text, str):
                         raise WrongType(f"the answer is of type {type(text).__name__}: a str is needed")
@@ -238,14 +249,15 @@ class Dialler:
             failure = error
             taken = time.perf_counter() - begun
         problem = f"{type(failure).__name__}: {Exception.__str__(failure)}" if failure else ""
-        self.transcript += (Step(entered, body, status, raw, answer, problem, taken),)
+        # No variable has the body, which a traceback that shows variables would show with the URL's secret in it.
+        self.transcript += (Step(entered, write_request(request), status, raw, answer, problem, taken),)
         if failure:
             raise failure
         return self
 
     def _masked(self, raw: bytes) -> bytes:
         """The body, which may repeat the URL, without the secret of its query."""
-        return redact(raw.decode("latin-1"), _secrets_in(self._url), by_name=False).encode("latin-1")
+        return redact(raw.decode("latin-1"), secrets_in(self._url), by_name=False).encode("latin-1")
 
     def _read(self, status: int, raw: bytes, content_type: str | None) -> Answer:
         charset = charset_of(content_type)
@@ -269,11 +281,11 @@ class Dialler:
 
 def _post(url: str, body: bytes) -> Request:
     headers = {"Content-Type": "application/json", "Accept": "text/plain, */*;q=0.5"}
-    return Request("POST", url, headers, body, operation="ussd", secrets=_secrets_in(url))
+    return Request("POST", url, headers, body, operation="ussd", secrets=secrets_in(url))
 
 
-def _secrets_in(url: str) -> tuple[Secret, ...]:
-    """Whatever in its query is called like a secret: another value may be a word of any screen."""
+def secrets_in(url: str) -> tuple[Secret, ...]:
+    """Whatever in a URL's query is called like a secret: another value may be a word of any screen."""
     return tuple(Secret(value) for name, value in parse_qsl(urlsplit(url).query) if _CALLED_SECRET.search(name))
 
 

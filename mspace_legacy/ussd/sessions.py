@@ -131,7 +131,6 @@ class SqliteSessions:
         _stores.add(self)
         problem = ""
         try:
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             # Closed again, so that a server that forks its workers has none to leave to them.
             opened_database(self._path, _SCHEMA).close()
         except (sqlite3.Error, OSError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NoReturn, SupportsIndex
@@ -50,13 +50,18 @@ def decoded(body: bytes, charset: str) -> str:
         return body.decode("utf-8", "replace")
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
     """An HTTP request. `url` is absolute and stands exactly as it goes over the wire, the secrets in it too.
 
     `repeatable` says whether asking twice does no harm; `operation` what it asks for, and `username` for which
     account. `secrets` are those that stand in it, so that whatever is printed of it, or of its reply, can be cleaned
-    of them. `remote_address` is where it came from, if a server of ours received it.
+    of them. `remote_address` is where it came from, if a server of ours received it; `is_abandoned` tells whether
+    whoever asked there has given up meanwhile, and would not learn what came of it.
     """
 
     method: str
@@ -68,6 +73,7 @@ class Request:
     username: str = ""
     secrets: tuple[Secret, ...] = ()
     remote_address: str = ""
+    is_abandoned: Callable[[], bool] = _never
 
     def redact(self, text: str) -> str:
         """`text` without this request's secrets, in any spelling."""

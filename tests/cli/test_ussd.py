@@ -171,6 +171,12 @@ def test_an_answer_that_does_not_come_is_an_unknown_outcome(
     assert "see what it did before dialling again" in capsys.readouterr().err
 
 
+def test_the_url_may_come_from_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody on a machine can read the arguments of a command, and the URL may hold a secret."""
+    monkeypatch.setenv("MSPACE_USSD_URL", url)
+    assert main(["ussd", "dial", "--enter", "1", "--json"]) == 0
+
+
 def test_no_connection_is_a_failure(refusing_port: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ussd", "dial", f"http://127.0.0.1:{refusing_port}/"]) == 1
     assert "nothing was sent" in capsys.readouterr().err

@@ -575,6 +575,33 @@ def test_a_right_password_that_is_remembered_is_never_slowed(gateway: Gateway, c
 
 
 @pytest.mark.usefixtures("brake")
+@pytest.mark.parametrize("route", ["v2", "legacy"])
+def test_who_hung_up_while_it_waited_is_not_served(
+    route: str, make: Make, clock: SimpleNamespace, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = make(f"*={route}")
+    fail(gateway, "192.0.2.1")
+    clock.pauses.clear()
+    request = Request("GET", f"http://h{call_path('sendtext')}", remote_address="192.0.2.1")
+    with caplog.at_level(logging.INFO):
+        response = gateway.handle(replace(request, is_abandoned=lambda: bool(clock.pauses)))
+    assert clock.pauses
+    assert response.status == 503
+    assert "refused=gone" in caplog.text
+    assert emulator.ledger.messages() == []
+
+
+@pytest.mark.parametrize("route", ["v2", "legacy"])
+def test_whether_its_caller_hung_up_is_known_all_the_way_down(route: str, make: Make, upstream: Upstream) -> None:
+    """So that nothing is tried again for it: see Retry."""
+    given_up = [False]
+    request = Request("GET", f"http://h{call_path('sendtext')}", is_abandoned=lambda: given_up[0])
+    assert make(f"*={route}").handle(request).status == 200
+    given_up[0] = True
+    assert [asked.is_abandoned() for asked in upstream.requests] == [True]
+
+
+@pytest.mark.usefixtures("brake")
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

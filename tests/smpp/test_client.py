@@ -1747,6 +1747,17 @@ def test_a_receiver_binds_again_when_there_are_descriptors(monkeypatch: pytest.M
         assert not bound.wait(0.01)
 
 
+@pytest.mark.parametrize("kind", [Transmitter, Receiver])
+def test_what_is_no_host_is_not_shown_as_one(kind: Any) -> None:
+    arguments = [print] if kind is Receiver else []
+    with pytest.raises(InvalidInput) as caught:
+        kind("demo:canary-71f3@h", 2775, "demo", PASSWORD, *arguments)
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    assert [frame.locals["self"] for frame in frames if frame.name == "__init__" and frame.locals][:1] == [
+        kind.__name__
+    ]
+
+
 @pytest.mark.parametrize("handler", [None, "print"])
 def test_a_handler_that_is_no_function(handler: Any) -> None:
     with Smsc() as smsc, pytest.raises(WrongType, match=f"handler is a {type(handler).__name__}: give a function"):

@@ -40,6 +40,7 @@ from mspace_legacy.secrets import Secret
 from mspace_legacy.testing.cassettes import recorder
 from mspace_legacy.testing.running import RunningEmulator
 from mspace_legacy.transport import Network
+from mspace_legacy.ussd import Dialler
 from mspace_legacy.wire import legacy, v2
 from tests.servers import ScriptedServer, reply
 from tests.transport.test_network import TLSServer
@@ -163,6 +164,29 @@ def test_what_stands_behind_a_secret_tells_two_calls_apart(operation: str, tmp_p
         assert f"password=***/{key}=55" in written(tmp_path)
         with recorder(tmp_path).use_cassette("tape"), pytest.raises(CannotOverwriteExistingCassetteException):
             requests.get(f"{server.url}{path}66", timeout=10)
+
+
+@pytest.mark.parametrize("written_as", ["caf%E9SecretKey", "caf%C3%A9SecretKey"])
+@pytest.mark.parametrize("echoed", ["latin-1", "utf-8", "as it came"])
+def test_a_password_that_is_not_utf_8_is_written_nowhere(written_as: str, echoed: str, tmp_path: Path) -> None:
+    echo = written_as.encode() if echoed == "as it came" else "caf\xe9SecretKey".encode(echoed)
+    with ScriptedServer(reply(b"wrong: " + echo)) as server, recorder(tmp_path, record_mode="once").use_cassette("t"):
+        url = f"{server.url}/mspaceservice/wr/sms/balance/username=u/password={written_as}"
+        assert urllib3.PoolManager().request("GET", url).data.endswith(echo)
+    assert "SecretKey" not in written(tmp_path)
+
+
+def test_the_secret_of_a_callback_is_written_and_logged_nowhere(tmp_path: Path) -> None:
+    with (
+        everything_logged() as logged,
+        ScriptedServer(reply(b"CON key? canary-71f3")) as server,
+        recorder(tmp_path, record_mode="once").use_cassette("tape"),
+        Dialler(f"{server.url}/ussd?key=canary-71f3&shop=7") as phone,
+    ):
+        assert phone.dial().text.startswith("key?")
+    assert "canary-71f3" not in written(tmp_path)
+    assert "/ussd?key=***&shop=7" in written(tmp_path)
+    assert "canary-71f3" not in logged.getvalue()
 
 
 def outcome(call: Callable[[], object]) -> object:

@@ -338,6 +338,25 @@ def test_what_is_raised_is_what_the_last_attempt_raised(clock: Clock) -> None:
     assert caught.value is faults[2]
 
 
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_nothing_is_tried_again_for_who_has_given_up(clock: Clock, repeatable: bool) -> None:
+    """Who asked again meanwhile would have it done twice."""
+    given_up = [False]
+    fault = errors.NotSent("no connection")
+
+    class GivesUp(Says):
+        def handle(self, request: Request) -> Response:
+            given_up[0] = True
+            return super().handle(request)
+
+    transport = GivesUp(fault, Response(200))
+    request = Request("GET", "http://127.0.0.1/", repeatable=repeatable, is_abandoned=lambda: given_up[0])
+    with pytest.raises(errors.NotSent) as caught:
+        Retry(transport).handle(request)
+    assert caught.value is fault
+    assert len(transport.asked) == 1
+
+
 def test_a_send_is_not_sent_again_after_one_that_was_answered(clock: Clock) -> None:
     transport = Says(errors.NotSent("no connection"), BUSY, Response(200))
     assert Retry(transport).handle(Request("GET", "http://127.0.0.1/")) is BUSY

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -265,3 +267,28 @@ def test_only_what_is_called_a_secret_in_the_query_is_masked(scripted: ScriptedS
     with Dialler(f"{scripted.url}/ussd?country=Kenya&accessToken=t0k3n-71") as handset:
         assert handset.dial().text == "Kenya ***"
         assert handset.transcript[-1].raw == b"CON Kenya ***"
+
+
+@pytest.mark.parametrize("target", ["refused", "no answer", "a screen that raises", "a function that raises"])
+def test_no_traceback_shows_the_secret_of_a_callback(target: str, refusing_port: int) -> None:
+    secret = "key=canary-71f3"
+
+    def fail(body: bytes) -> str:
+        del body
+        raise RuntimeError
+
+    def answers(body: bytes) -> str:
+        return "no answer"
+
+    url = f"http://127.0.0.1:{refusing_port}/?{secret}"
+    dialler = Dialler(url) if target == "refused" else Dialler(answers if target == "no answer" else fail, url=url)
+    with dialler, pytest.raises((NotSent, ReplyError, RuntimeError)) as caught:
+        dialler.dial()
+    (step,) = dialler.transcript
+    assert secret.encode() in step.request
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack[1:]
+    assert not any("canary-71f3" in value for frame in frames for value in (frame.locals or {}).values())
+    assert "canary-71f3" not in repr(step) + str(step)
+    assert "canary-71f3" not in json.dumps(step.sent)
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(step)
