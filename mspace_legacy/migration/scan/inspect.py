@@ -126,7 +126,7 @@ class _Inspection:
             self.named_entries.setdefault(bare(entry.name), []).append(entry)
         self.secret_places: set[int] = set()
         self.goes_on: set[str] = set()
-        self.has_loose_values = False
+        self.has_loose_values: bool
         self.done: set[Finding] = set()
 
     def findings(self) -> set[Finding]:
