@@ -229,7 +229,7 @@ class Gateway:
                 told = replace(told, headers=(*told.headers, ("Retry-After", f"{LONGEST_BRAKE:.0f}")))
             return _Told(told, call.operation, refused=refused, username=username)
         if request.is_abandoned():
-            told = failed(call, NotSent("its caller hung up before its turn", fault="not-connected"), form)
+            told = failed(call, NotSent("its caller hung up before its turn"), form)
             return _Told(told, call.operation, refused="gone", username=call.username)
         asked = legacy.encode_request(call, password, base=self._base, ours=True)
         accept = header(request.headers, "accept")

@@ -730,3 +730,10 @@ def test_an_adapter_shows_no_secret_and_closes_what_is_below(below: Counted) -> 
 def test_where_v2_lives_is_checked() -> None:
     with pytest.raises(errors.InvalidInput, match="base_url"):
         Adapter(Emulator(), STORE, base_url="http://host/mspaceservice/wr/sms")
+
+
+def test_whether_its_caller_has_given_up_is_known_below(below: Counted) -> None:
+    request = legacy.encode_request(Balance("demo"), Secret("demo-password"), base=BASE)
+    for given_up in (True, False):
+        Adapter(below, STORE).handle(replace(request, is_abandoned=lambda: given_up))  # noqa: B023
+        assert below.requests[-1].is_abandoned() is given_up

@@ -587,7 +587,7 @@ def test_who_hung_up_while_it_waited_is_not_served(
         response = gateway.handle(replace(request, is_abandoned=lambda: bool(clock.pauses)))
     assert clock.pauses
     assert response.status == 503
-    assert "refused=gone" in caplog.text
+    assert "username='demo' operation=sendtext route='-' refused=gone status=503" in caplog.text
     assert emulator.ledger.messages() == []
 
 

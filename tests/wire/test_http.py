@@ -109,3 +109,7 @@ def test_a_response_prints_neither_its_body_nor_a_secret_in_its_headers() -> Non
     response = Response(302, CANARY.encode(), (("Location", URL), ("apikey", "canary-as-well")), "Found")
     assert "302" in repr(response)
     assert "canary" not in repr(response)
+
+
+def test_nobody_has_given_up_on_a_request_of_ones_own() -> None:
+    assert not Request("GET", URL).is_abandoned()
