@@ -28,8 +28,8 @@ class Retry:
 
     A repeatable request is asked again after a lost connection, a time-out, and the statuses 429 and 5xx, whose
     `Retry-After` in seconds is heeded. Any other is asked again only after `NotSent`: where it is certain that
-    nothing had left this machine; and neither for a caller who has given up meanwhile. What is raised or returned in
-    the end is what the last attempt gave.
+    nothing had left this machine. Nothing is asked again for a caller who has given up meanwhile. What is raised or
+    returned in the end is what the last attempt gave.
 
     :param attempts: at most, the first one included. 1 turns it off.
     :param total_time: seconds after which no further attempt begins; an attempt has its own time-outs.
