@@ -54,6 +54,7 @@ def test_a_private_file_is_its_owners(tmp_path: Path, mode: int) -> None:
     assert load_toml(written(tmp_path, b"a = 1", mode), private=True) == {"a": 1}
 
 
+# Elsewhere a file's mode does not say who can read it, so that `load_toml` does not look at it there.
 @pytest.mark.skipif(os.name != "posix", reason="the system knows of no owners")
 @pytest.mark.parametrize("bit", [1 << place for place in range(6)])
 def test_a_private_file_that_others_may_touch_is_refused(tmp_path: Path, bit: int) -> None:
@@ -64,6 +65,7 @@ def test_a_private_file_that_others_may_touch_is_refused(tmp_path: Path, bit: in
     assert load_toml(file) == {"a": CANARY}
 
 
+# Elsewhere a file's mode does not say who can read it, so that `load_toml` does not look at it there.
 @pytest.mark.skipif(os.name != "posix", reason="the system knows of no owners")
 def test_it_is_the_file_behind_a_link_that_counts(tmp_path: Path) -> None:
     link = tmp_path / "link.toml"

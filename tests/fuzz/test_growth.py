@@ -18,6 +18,7 @@ _MEMORY = 2 << 30
 """Bytes of address space, libraries and stacks of threads included."""
 
 
+# The bounds of time and memory are those of a process of its own, and Windows sets none.
 @pytest.mark.skipif(os.name != "posix", reason="bounds are set by setrlimit")
 @pytest.mark.parametrize("name", LARGE)
 def test_time_and_memory_are_bounded(name: str) -> None:

@@ -845,6 +845,7 @@ def test_a_service_that_hangs_up_once_it_is_bound_to_is_not_called_again_and_aga
         assert 2 <= len(smsc.peers) <= 5
 
 
+# That several segments arrive at once is for the system to bring about; elsewhere it is left to chance.
 @pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="only Linux can hold a segment back for what follows")
 def test_nothing_is_handed_to_a_connection_of_which_the_end_is_known() -> None:
     def bind_and_hang_up(peer: Peer, pdu: Pdu) -> None:
@@ -904,6 +905,7 @@ def test_a_full_window_does_not_keep_the_processor_busy() -> None:
         failure(futures[0])
 
 
+# Where nothing forks, no transmitter is used in a fork.
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_fork_does_not_use_the_connection_of_its_parent() -> None:

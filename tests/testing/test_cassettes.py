@@ -441,6 +441,7 @@ def test_over_tls(tmp_path: Path) -> None:
         assert client.getBalance("u", "p") == "50"
 
 
+# An unclosed socket is an error in these tests, and there it is vcrpy's, which is not maintained for that Python.
 @pytest.mark.skipif(
     sys.version_info < (3, 11),
     reason="the last vcrpy for Python 3.10 drops a connection that was open before it without closing it",

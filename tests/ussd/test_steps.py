@@ -471,6 +471,7 @@ def in_a_fork(run: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+# Where nothing forks, no child has its parent's connection.
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a server forks its workers only where there is fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_leaves_the_parent_s_connection_open(tmp_path: Path) -> None:
@@ -507,6 +508,7 @@ def test_memory_keeps_one_at_least(most: int) -> None:
         MemorySessions(most=most)
 
 
+# Where nothing forks, no child has its parent's connection.
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a server forks its workers only where there is fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_opens_the_file_for_itself(tmp_path: Path) -> None:
