@@ -39,7 +39,7 @@ from mspace_legacy.errors import (
     Throttled,
     WrongType,
 )
-from mspace_legacy.models import Outcome
+from mspace_legacy.models import Outcome, SendResult
 from mspace_legacy.secrets import Secret
 from mspace_legacy.smpp import (
     Deliveries,
@@ -1053,40 +1053,12 @@ def test_it_may_be_closed_by_a_callback() -> None:
         assert isinstance(smsc.peers[0].received[-1], Unbind)
 
 
-# A signal has to arrive while send() waits, at a moment that the test chooses: Windows has no timer that sends one.
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
-def test_an_interruption_tells_what_was_answered_by_then() -> None:
-    def script(peer: Peer, pdu: Pdu) -> None:
-        if isinstance(pdu, SubmitSm) and smsc.taken:
-            smsc.took(pdu)
-            # The first one's answer is there, as no other was sent before it; it is told a moment later.
-            time.sleep(0.2)
-            os.kill(os.getpid(), signal.SIGINT)
-        else:
-            peer.obey(pdu)
-
-    with Smsc(script) as smsc, transmitter(smsc, window=1) as sender:
-        with pytest.raises(KeyboardInterrupt) as interrupted:
-            sender.send_text("MSPACE", [NUMBER, "254722000001"], "hello")
-        smsc.hang_up()
-    result = vars(interrupted.value)["result"]
-    assert [(item.recipient, item.outcome, item.message_id) for item in result.messages] == [
-        (NUMBER, Outcome.ACCEPTED, "1"),
-        ("254722000001", Outcome.UNKNOWN, ""),
-    ]
-
-
-# A signal has to arrive while send() waits, at a moment that the test chooses: Windows has no timer that sends one.
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
-def test_an_interruption_while_messages_wait_for_their_turn_tells_which_were_never_handed_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("mspace_legacy.smpp.link._MOST_PENDING", 1)
-    numbers = [f"25472200000{digit}" for digit in range(5)]
+def interrupted_at(number: str, numbers: list[str]) -> SendResult:
+    """What is told of each where an interruption comes while the service has the message to `number`, unanswered."""
 
     def script(peer: Peer, pdu: Pdu) -> None:
-        if isinstance(pdu, SubmitSm) and pdu.destination_addr == numbers[1]:
-            # Two are answered or under way and one waits, so that the fourth is kept waiting.
+        if isinstance(pdu, SubmitSm) and pdu.destination_addr == number:
+            # The answers to those before it are there, and are told a moment later.
             time.sleep(0.2)
             os.kill(os.getpid(), signal.SIGINT)
         else:
@@ -1096,10 +1068,32 @@ def test_an_interruption_while_messages_wait_for_their_turn_tells_which_were_nev
         with pytest.raises(KeyboardInterrupt) as interrupted:
             sender.send_text("MSPACE", numbers, "hello")
         smsc.hang_up()
-    result = vars(interrupted.value)["result"]
+    result: SendResult = vars(interrupted.value)["result"]
+    assert [message.recipient for message in result.messages] == numbers
+    return result
+
+
+# A signal has to arrive while send() waits, at a moment that the test chooses: Windows has no timer that sends one.
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
+def test_an_interruption_tells_what_was_answered_by_then() -> None:
+    result = interrupted_at("254722000001", [NUMBER, "254722000001"])
+    assert [(message.outcome, message.message_id) for message in result.messages] == [
+        (Outcome.ACCEPTED, "1"),
+        (Outcome.UNKNOWN, ""),
+    ]
+
+
+# A signal has to arrive while send() waits, at a moment that the test chooses: Windows has no timer that sends one.
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
+def test_an_interruption_while_messages_wait_for_their_turn_tells_which_were_never_handed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # One is under way and one waits, so that the fourth is kept waiting.
+    monkeypatch.setattr("mspace_legacy.smpp.link._MOST_PENDING", 1)
+    numbers = [f"25472200000{digit}" for digit in range(5)]
+    result = interrupted_at(numbers[1], numbers)
     unknown = Outcome.UNKNOWN
-    assert [item.recipient for item in result.messages] == numbers
-    assert [item.outcome for item in result.messages] == [
+    assert [message.outcome for message in result.messages] == [
         Outcome.ACCEPTED, unknown, unknown, unknown, Outcome.NOT_SENT,
     ]  # fmt: skip
 
