@@ -158,15 +158,24 @@ _TAKEN_OVER = ("routes", "accounts", "host", "port")
 """Settings that are read again, and those that the command line may have given in place of the file."""
 
 
+_COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
 @contextmanager
 def _shared_counts(workers: int) -> Iterator[None]:
     """Where Prometheus' library keeps the counts of several processes, before it is imported."""
     if workers == 1:
         yield
         return
+    before = os.environ.get(_COUNTS_FOLDER)
     with TemporaryDirectory(prefix="mspace-legacy-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        yield
+        os.environ[_COUNTS_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_COUNTS_FOLDER]
+            if before is not None:
+                os.environ[_COUNTS_FOLDER] = before
 
 
 def _metrics() -> Metrics | None:

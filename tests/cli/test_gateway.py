@@ -295,11 +295,13 @@ def test_a_gateway_that_would_ask_itself_does_not_start(
 ) -> None:
     with socket.create_server((host, 0)) as listener:
         port = listener.getsockname()[1]
-    file = config(tmp_path, "http://127.0.0.1:1")
+    file = config(tmp_path, "http://127.0.0.1:1", "workers = 2")
     at_once = f'{name} = "http://{of_the_url}:{port}"'
     file.write_text(re.sub(f"^{name} = .*", at_once, file.read_text(), flags=re.MULTILINE))
+    before = dict(os.environ)
     assert main(["gateway", "--config", str(file), "--host", host, "--port", str(port)]) == 2
     assert f"{name} leads back to this gateway" in capsys.readouterr().err
+    assert os.environ == before
 
 
 @pytest.mark.usefixtures("_logger")
