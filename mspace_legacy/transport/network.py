@@ -8,9 +8,7 @@ socket?
 from __future__ import annotations
 
 import base64
-import email.errors
 import http.client
-import io
 import logging
 import math
 import os
@@ -19,7 +17,6 @@ import re
 import socket
 import ssl
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +44,7 @@ from mspace_legacy.errors import (
     outcome_unknown,
 )
 from mspace_legacy.secrets import MASK, RedactingFilter, Secret, redact
+from mspace_legacy.transport.reply import Reply, TooLarge
 from mspace_legacy.wire.http import Request, Response
 
 __all__ = ["DEFAULT_TIMEOUT", "Network", "Timeout", "checked_timeout"]
@@ -135,7 +133,12 @@ class _Here(threading.local):
 _here = _Here()
 
 
+def _reply(sock: socket.socket, *args: Any, **kwargs: Any) -> Reply:
+    return Reply(sock, *args, room=_here.progress.room, **kwargs)
+
+
 class _TellsProgress(http.client.HTTPConnection):
+    response_class = staticmethod(_reply)  # type: ignore[assignment]  # which is called, and nothing else
     asked_by: _Account | None = None
     """Whose the last request by this connection was."""
 
@@ -173,85 +176,12 @@ def _refuse_what_spoke_first(sock: socket.socket) -> None:
     raise _SpokeFirst("a reply before the request") if came else _SpokeFirst("the end before the request")
 
 
-class _WithinTime(io.RawIOBase):
-    """A socket's file that ends the whole reply at one time, however slowly its bytes drip in; and at one size.
-
-    A chunk of a negative size makes http.client read whatever comes: so the size has its bound here too.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        # Never read from: it keeps the socket open until the reply is read, where the connection closes before.
-        self._hold = sock.makefile("rb", buffering=0)
-        patience = sock.gettimeout()
-        self._end = math.inf if patience is None else time.monotonic() + patience
-        self._begun = self.ended = False
-        self._room = _here.progress.room
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """Itself, buffered: what http.client asks of a socket."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        # The first read has the socket's own patience, whose time has only just begun.
-        if self._begun and self._end != math.inf:
-            left = self._end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("timed out")
-            self._sock.settimeout(left)
-        self._begun = True
-        count = self._sock.recv_into(buffer)
-        self.ended = count == 0
-        self._room -= count
-        if self._room < 0:
-            raise _TooLarge("more bytes than a reply of the greatest length can take")
-        return count
-
-    def close(self) -> None:
-        self._hold.close()
-        super().close()
-
-
-_DEFECTS = (email.errors.MissingHeaderBodySeparatorDefect, email.errors.FirstHeaderLineIsContinuationDefect)
-_LENGTHS = ("content-length", "transfer-encoding")
-"""What leaves open whether the length of a body stood in its head, and the names of those that may be on its line."""
-
-
-class _ReplyWithinTime(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        self._file = _WithinTime(sock)
-        super().__init__(self._file, *args, **kwargs)  # type: ignore[arg-type]  # makefile() is all it calls
-
-    def begin(self) -> None:
-        super().begin()
-        # http.client reads past 100 only; any other 1xx is no reply yet either (RFC 9110, section 15.2).
-        while self.status < 200:
-            if self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
-                raise http.client.HTTPException("it speaks another protocol from here on")
-            self.headers = self.msg = None  # type: ignore[assignment]  # which makes it read the next
-            super().begin()
-        # http.client takes a connection that ends within the headers for a whole reply with an empty body.
-        if self._file.ended:
-            raise http.client.IncompleteRead(b"")
-        # Nor does it read on behind a line that is no header: the length may have stood there, or on such a line, and
-        # whether the body is whole is then not known.
-        has_length = self.length is not None or self.chunked
-        if not has_length and (
-            any(isinstance(defect, _DEFECTS) for defect in self.headers.defects)
-            or any(name != name.strip() and name.strip().lower() in _LENGTHS for name in self.headers)
-        ):
-            raise http.client.HTTPException("its head can't be read")
-
-
 class _Connection(_TellsProgress, HTTPConnection):
-    response_class = _ReplyWithinTime
+    """To an http URL, or to a proxy."""
 
 
 class _SecureConnection(_TellsProgress, HTTPSConnection):
-    response_class = _ReplyWithinTime
+    """To an https URL."""
 
 
 class _Idle(queue.LifoQueue[Any]):
@@ -436,11 +366,11 @@ class Network:
     def _read(self, raw: Any) -> bytes:
         length = raw.length_remaining
         if length is not None and length > self._max_reply:
-            raise _TooLarge(f"{length} bytes")
-        # Never without a bound, whatever length was told: urllib3 and http.client read one told twice differently.
+            raise TooLarge(f"{length} bytes")
+        # Never without a bound, whatever length was told.
         body: bytes = raw.read(self._max_reply + 1)
         if len(body) > self._max_reply:
-            raise _TooLarge(f"more than {self._max_reply} bytes")
+            raise TooLarge(f"more than {self._max_reply} bytes")
         if raw.length_remaining:
             raise u3.IncompleteRead(len(body), raw.length_remaining)
         return body
@@ -573,10 +503,6 @@ def _nothing() -> None:
     """What there is to do for a reply that holds no connection."""
 
 
-class _TooLarge(u3.HTTPError):
-    """A reply longer than the limit."""
-
-
 class _Stored(u3.HTTPError):
     """A reply to what acts that comes from a cache: the service was not asked."""
 
@@ -624,7 +550,7 @@ def _diagnosis(error: Exception, *, before: bool) -> tuple[TransportFault, str]:
         return "not-connected", next(
             (link.strerror for link in chain if isinstance(link, OSError) and link.strerror), type(error).__name__
         )
-    if has(_TooLarge):
+    if has(TooLarge):
         return "too-large", f"it is longer than allowed ({error})"
     if has(_Stored):
         return "broken", f"{error}: a cache answered"

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import ssl
+import string
 import threading
 import time
 import traceback
@@ -21,6 +22,8 @@ from typing import Any
 import pytest
 import trustme
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 from urllib3.util import connection as connection_to
 
 from mspace_legacy import OutcomeUnknown, Secret, errors
@@ -234,6 +237,90 @@ def test_an_interim_reply_is_not_the_reply(scripted: ScriptedServer) -> None:
     assert [network.handle(read(scripted.url)).body for _ in range(2)] == [b"11", b"22"]
     network.close()
     assert scripted.connections == 1
+
+
+TOKEN = st.text(string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~", min_size=1, max_size=8)
+VALUE = st.text(st.sampled_from([*map(chr, range(0x20, 0x7F)), "\t", "\x85", "\xa0", "é"]), max_size=12)
+PLAIN = st.builds("{}:{}{}\r\n".format, TOKEN, st.sampled_from(["", " ", "\t "]), VALUE)
+FRAMING = st.sampled_from((
+    "content-length: 2\r\n", "CONTENT-LENGTH:2 \r\n", "Connection: close\r\n", "Connection: Keep-Alive\r\n",
+    "Content-Type: multipart/mixed; boundary=x\r\n", "Content-Type: message/rfc822\r\n",
+))  # fmt: skip
+ODD = st.sampled_from((
+    " folded\r\n", "\tfolded\r\n", "X: bare\n", "X: return\rwithin: it\r\n", ": nameless\r\n", "nothing\r\n",
+    "Content-Length: 1\r\n", "Content-Length: 2, 2\r\n", "Content-Length: 2, 1\r\n", "Content-Length: x\r\n",
+    "Content-Length:\r\n", "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
+    "Content-Length: +1\r\n", "Content-Length: -1\r\n", "Content-Length: ²\r\n", "Content-Length: 1_0\r\n",
+    "Spaced : x\r\n", "From here\r\n", "From: there\r\n", "X: \0\r\n", "X: \x0b\x0c\x1c\r\n", "\r\r\n",
+    "Ümlaut: x\r\n", "Content-Length : 1\r\n", "X: " + "y" * 65530 + "\r\n", "X: y\r\n" * 99, "X: y\r\n" * 100,
+))  # fmt: skip
+STATUS = st.sampled_from((
+    "HTTP/1.1 200 OK", "HTTP/1.0 200", "HTTP/1.1 404 Not  Found ", "HTTP/0.9 200 OK",
+    "HTTP/1.2 299 \xe9", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK",
+))  # fmt: skip
+
+
+def as_urllib3_reads_it(url: str) -> Response | None:
+    with urllib3.connection_from_url(url, retries=False, timeout=5) as pool:
+        try:
+            read = pool.urlopen("GET", "/", decode_content=False)
+        except (urllib3.exceptions.HTTPError, ValueError):
+            return None
+        return Response(read.status, read.data, tuple(read.headers.iteritems()), read.reason or "")
+
+
+def as_it_is_read_here(url: str) -> Response | None:
+    try:
+        return fetch(Request("GET", f"{url}/", repeatable=True))
+    except errors.ReplyLost:
+        return None
+
+
+@pytest.fixture(scope="module")
+def replying() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@given(
+    STATUS,
+    st.sampled_from(["", "Transfer-Encoding: Chunked\r\n"]),
+    st.lists(PLAIN | FRAMING, max_size=5),
+    st.sampled_from([b"", b"50", b"1\r\n5\r\n0\r\n\r\n"]),
+)
+def test_a_head_is_read_as_urllib3_reads_it(
+    replying: ScriptedServer, status: str, coding: str, lines: list[str], body: bytes
+) -> None:
+    head = f"{status}\r\n{coding}{''.join(lines)}\r\n".encode("latin-1")
+    replying.script = [raw(head + body)]
+    assert as_it_is_read_here(replying.url) == as_urllib3_reads_it(replying.url)
+
+
+@given(STATUS, st.lists(PLAIN | FRAMING | ODD, max_size=5))
+def test_a_head_with_odd_lines_is_read_as_urllib3_reads_it_or_not_at_all(
+    replying: ScriptedServer, status: str, lines: list[str]
+) -> None:
+    replying.script = [raw(f"{status}\r\n{''.join(lines)}\r\n50".encode("latin-1"))]
+    assert as_it_is_read_here(replying.url) in (None, as_urllib3_reads_it(replying.url))
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_a_reply_without_a_body_is_whole_by_its_status(scripted: ScriptedServer, status: str) -> None:
+    """RFC 9112, section 6.3: whatever its head says of a length."""
+
+    def kept(connection: socket.socket) -> bool:
+        return raw(f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())(connection) or True
+
+    scripted.script = [kept, reply(b"50")]
+    network = Network(timeout=5)
+    assert [network.handle(read(scripted.url)).body for _ in range(2)] == [b"", b"50"]
+    network.close()
+    assert scripted.connections == 1
+
+
+def test_a_body_that_is_coded_as_nothing_is_read_by_its_length(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"50", headers="Transfer-Encoding: Identity\r\n")]
+    assert fetch(read(scripted.url)).body == b"50"
 
 
 def test_a_fork_has_connections_of_its_own(scripted: ScriptedServer) -> None:
@@ -487,10 +574,15 @@ AFTER_SENDING: dict[str, tuple[Answer, str]] = {
     "nothing but announcements": (raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 400_000), "too-large"),
     "not HTTP": (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), "not-http"),
     "another protocol": (raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "not-http"),
-    "too large, with a length told twice": (
-        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4, 4\r\n\r\n" + b"1" * 2_000_000),
-        "too-large",
+    "two lengths": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 0\r\n\r\n50"), "not-http"),
+    "two lengths in one": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 1\r\n\r\n50"), "not-http"),
+    "a length and none": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: x\r\n\r\n50"), "not-http"),
+    "a coding that is not known": (
+        raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nContent-Length: 2\r\n\r\n50"), "not-http"
     ),
+    "a length that is none": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n50"), "not-http"),
+    "no length": (raw(b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n50"), "not-http"),
+    "half a body, with a length told twice": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n5"), "cut-short"),
     "too large, by its header": (reply(b"x" * 10, length=11_000_000), "too-large"),
     "too large, in chunks": (
         raw(
