@@ -78,11 +78,10 @@ def _head(file: io.BufferedIOBase) -> http.client.HTTPMessage:
     """
     lines: list[bytes] = []
     while not lines or lines[-1] not in (b"\r\n", b"\n", b""):
+        # What a longer line leaves behind is no plain line, and makes the parser read it all.
         lines.append(file.readline(_LONGEST_LINE + 1))
         if len(lines) > _MOST_LINES:
             raise http.client.HTTPException(f"more than {_MOST_LINES} lines of headers")
-        if len(lines[-1]) > _LONGEST_LINE:
-            raise http.client.LineTooLong("header line")
     message = http.client.HTTPMessage()
     for line in lines[:-1]:
         plain = _PLAIN_LINE.fullmatch(line)
@@ -101,7 +100,6 @@ class Reply(http.client.HTTPResponse):
     """
 
     # Of http.client, where only its own `begin` reads them.
-    _method: str | None
     _read_status: Callable[[], tuple[str, int, str]]
     _check_close: Callable[[], bool]
 
@@ -125,12 +123,13 @@ class Reply(http.client.HTTPResponse):
                 raise http.client.HTTPException("it speaks another protocol from here on")
         self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
         self.code, self.status, self.reason = status, status, reason.strip()
-        has_body = status not in (http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED) and self._method != "HEAD"
+        # http.client knows by itself that the reply to HEAD has none.
+        has_body = status not in (http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED)
         self.chunked, self.chunk_left = has_body and self._is_chunked(), None
         self.length = self._told_length() if has_body else 0
         self.will_close = self._check_close() or (self.length is None and not self.chunked)
-        # Nor does it read on behind a line that is no header: the length may have stood there, or on such a line, and
-        # whether the body is whole is then not known.
+        # The parser reads no further than a line that is no header: the length may have stood there, or on that line,
+        # and whether the body is whole is then not known.
         has_length = self.length is not None or self.chunked
         if not has_length and (
             any(isinstance(defect, _DEFECTS) for defect in self.headers.defects)
@@ -151,7 +150,7 @@ class Reply(http.client.HTTPResponse):
             return None
         lengths = {length.strip() for line in told for length in line.split(",")}
         length = lengths.pop()
-        if lengths or not (length.isascii() and length.isdigit()):
+        if lengths or not length.isdecimal():
             # Nobody knows then whether the body is whole (RFC 9112, section 6.3).
             raise http.client.HTTPException("the length of its body can't be read")
         return int(length)

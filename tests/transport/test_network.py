@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -304,18 +305,36 @@ def test_a_head_with_odd_lines_is_read_as_urllib3_reads_it_or_not_at_all(
     assert as_it_is_read_here(replying.url) in (None, as_urllib3_reads_it(replying.url))
 
 
-@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-def test_a_reply_without_a_body_is_whole_by_its_status(scripted: ScriptedServer, status: str) -> None:
+def kept(data: str) -> Answer:
+    """These bytes, and the connection stays open."""
+    return lambda connection: raw(data.encode())(connection) or True
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("GET", "204 No Content"), ("GET", "304 Not Modified"), ("HEAD", "200 OK")]
+)
+def test_a_reply_without_a_body_is_whole(scripted: ScriptedServer, method: str, status: str) -> None:
     """RFC 9112, section 6.3: whatever its head says of a length."""
-
-    def kept(connection: socket.socket) -> bool:
-        return raw(f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())(connection) or True
-
-    scripted.script = [kept, reply(b"50")]
+    scripted.script = [kept(f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n"), reply(b"50")]
     network = Network(timeout=5)
-    assert [network.handle(read(scripted.url)).body for _ in range(2)] == [b"", b"50"]
+    asked = (replace(read(scripted.url), method=method), read(scripted.url))
+    assert [network.handle(request).body for request in asked] == [b"", b"50"]
     network.close()
     assert scripted.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "header", "connections"),
+    [("1.0", "", 2), ("1.0", "Connection: Keep-Alive\r\n", 1), ("1.1", "", 1), ("1.1", "Connection: Close\r\n", 2)],
+)
+def test_a_connection_is_used_again_as_the_reply_tells(
+    scripted: ScriptedServer, version: str, header: str, connections: int
+) -> None:
+    scripted.script = [kept(f"HTTP/{version} 200 OK\r\n{header}Content-Length: 2\r\n\r\n50")]
+    network = Network()
+    assert [network.handle(read(scripted.url)).body for _ in range(2)] == [b"50", b"50"]
+    network.close()
+    assert scripted.connections == connections
 
 
 def test_a_body_that_is_coded_as_nothing_is_read_by_its_length(scripted: ScriptedServer) -> None:
@@ -580,7 +599,9 @@ AFTER_SENDING: dict[str, tuple[Answer, str]] = {
     "a coding that is not known": (
         raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nContent-Length: 2\r\n\r\n50"), "not-http"
     ),
-    "a length that is none": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n50"), "not-http"),
+    "a length that is none": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n50"), "not-http"),
+    "a length below nothing": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n50"), "not-http"),
+    "a version that is not known": (raw(b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\n50"), "not-http"),
     "no length": (raw(b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n50"), "not-http"),
     "half a body, with a length told twice": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n5"), "cut-short"),
     "too large, by its header": (reply(b"x" * 10, length=11_000_000), "too-large"),
