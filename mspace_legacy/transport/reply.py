@@ -113,7 +113,7 @@ class Reply(http.client.HTTPResponse):
         # http.client reads past 100 only: any other 1xx is no reply yet either (RFC 9110, section 15.2).
         while status < 200:
             version, status, reason = self._read_status()
-            if not version.startswith(("HTTP/1.", "HTTP/0.9")):
+            if not (version.startswith("HTTP/1.") or version == "HTTP/0.9"):
                 raise http.client.UnknownProtocol(version)
             self.headers = self.msg = _head(self.fp)
             # http.client takes a connection that ends within the headers for a whole reply with an empty body.

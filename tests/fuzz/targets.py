@@ -16,7 +16,8 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
+from http.client import HTTPException, HTTPResponse
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -52,6 +53,7 @@ from mspace_legacy.smpp import pdu as smpp
 from mspace_legacy.smpp.receipts import id_key, id_spellings, read_receipt
 from mspace_legacy.smpp.text import read_part, reassemble, write_text
 from mspace_legacy.testing.cassettes import recorder
+from mspace_legacy.transport.reply import Reply
 from mspace_legacy.ussd.messages import UssdRequest, fits, read_answer, read_request, write_answer, write_request
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.addresses import service_url
@@ -888,7 +890,7 @@ def scanned(data: bytes) -> None:
     path.unlink()
 
 
-# The server
+# The server, and the client's side of a connection
 
 
 @cache
@@ -931,3 +933,42 @@ def http_requests(data: bytes) -> None:
             received = b""
     assert not heard.records, [record.getMessage() for record in heard.records]
     assert not received or received.startswith(b"HTTP/1.")
+
+
+_REPLIES = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nX: 1\r\nX:2\r\n\r\n50",
+    b"HTTP/1.0 404 Not Found\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n50\r\n0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\nX: y\r\n folded\r\nnone\r\nContent-Length : 2\r\n\r\n50",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nFrom x\r\n: y\r\nX: \r\x0b\xe9\n\n50",
+)
+
+
+@_target(_REPLIES, (*words.HTTP, b"HTTP/1.1 ", b"HTTP/0.9", b" 204", b" 103", b"identity", b"Keep-Alive"))
+def reply_heads(data: bytes) -> None:
+    """A head is read as http.client reads it, or not at all; and so is the length that it tells."""
+    ours, theirs = _begun(partial(Reply, room=1 << 20), data), _begun(HTTPResponse, data)
+    if ours is None or (theirs is not None and theirs.status < 200):
+        return
+    assert theirs is not None
+    for name in ("version", "status", "reason", "chunked"):
+        assert getattr(ours, name) == getattr(theirs, name) or (name, ours.length) == ("chunked", 0)
+    assert ours.headers.items() == theirs.headers.items()
+    assert ours.length == theirs.length or theirs.length is None
+    assert ours.will_close == theirs.will_close or theirs.length != ours.length
+    body = _attempt(lambda: ours.read(1 << 20), HTTPException, ValueError)
+    assert body is None or len(body) <= len(data)
+
+
+def _begun(kind: Callable[[socket.socket], HTTPResponse], data: bytes) -> HTTPResponse | None:
+    """The reply that is read of `data`, as far as its body."""
+    near, far = socket.socketpair()
+    with near:
+        with far:
+            far.sendall(data[: 1 << 16])
+        reply = kind(near)
+        try:
+            reply.begin()
+        except (HTTPException, ValueError):
+            reply.close()
+            return None
+        return reply
