@@ -149,7 +149,12 @@ class _TellsProgress(http.client.HTTPConnection):
             super().connect()
         finally:
             progress.connecting = False
-        _refuse_what_spoke_first(self.sock)
+        sock: Any = self.sock
+        if hasattr(sock, "suppress_ragged_eofs"):
+            # Of TLS. By default what was cut reads like what was closed, which may be what ends a reply (RFC 9112,
+            # section 9.8).
+            sock.suppress_ragged_eofs = False
+        _refuse_what_spoke_first(sock)
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -556,7 +561,7 @@ def _diagnosis(error: Exception, *, before: bool) -> tuple[TransportFault, str]:
         return "broken", f"{error}: a cache answered"
     if has(u3.TimeoutError, TimeoutError):
         return "timeout", "it timed out"
-    if has(u3.IncompleteRead, http.client.IncompleteRead, u3.InvalidChunkLength):
+    if has(u3.IncompleteRead, http.client.IncompleteRead, u3.InvalidChunkLength, ssl.SSLEOFError):
         return "cut-short", "it was cut short"
     if has(http.client.RemoteDisconnected):
         return "closed", "the connection was closed without a reply"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.errors
 import http.client
 import io
 import math
@@ -10,6 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from email.errors import InvalidHeaderDefect
 from typing import Any
 
 from urllib3.exceptions import HTTPError
@@ -22,9 +22,8 @@ class TooLarge(HTTPError):
 
 
 class _WithinTime(io.RawIOBase):
-    """A socket's file that ends the whole reply at one time, however slowly its bytes drip in; and at one size.
-
-    A chunk of a negative size makes http.client read whatever comes: so the size has its bound here too.
+    """A socket's file that ends the whole reply at one time, however slowly its bytes drip in; and at one size, with
+    all that is no body: headers, interim replies, extensions of chunks.
     """
 
     def __init__(self, sock: socket.socket, room: float) -> None:
@@ -33,7 +32,7 @@ class _WithinTime(io.RawIOBase):
         self._hold = sock.makefile("rb", buffering=0)
         patience = sock.gettimeout()
         self._end = math.inf if patience is None else time.monotonic() + patience
-        self._begun = self.ended = False
+        self._begun = False
         self._room = room
 
     def makefile(self, mode: str) -> io.BufferedReader:
@@ -52,7 +51,6 @@ class _WithinTime(io.RawIOBase):
             self._sock.settimeout(left)
         self._begun = True
         count = self._sock.recv_into(buffer)
-        self.ended = count == 0
         self._room -= count
         if self._room < 0:
             raise TooLarge("more bytes than a reply of the greatest length can take")
@@ -63,79 +61,92 @@ class _WithinTime(io.RawIOBase):
         super().close()
 
 
-_DEFECTS = (email.errors.MissingHeaderBodySeparatorDefect, email.errors.FirstHeaderLineIsContinuationDefect)
-_LENGTHS = ("content-length", "transfer-encoding")
-"""What leaves open whether the length of a body stood in its head, and the names of those that may be on its line."""
-
 _MOST_LINES, _LONGEST_LINE = 100, 1 << 16
-_PLAIN_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)\r\n")
-"""A header of one line as RFC 9112, section 5, has it."""
-
-
-def _head(file: io.BufferedIOBase) -> http.client.HTTPMessage:
-    """The headers of a reply, as `http.client.parse_headers` reads them, but for what it takes: its parser, which is
-    made for mail, takes longer for a few lines than a call otherwise adds to urllib3.
-    """
-    lines: list[bytes] = []
-    while not lines or lines[-1] not in (b"\r\n", b"\n", b""):
-        # What a longer line leaves behind is no plain line, and makes the parser read it all.
-        lines.append(file.readline(_LONGEST_LINE + 1))
-        if len(lines) > _MOST_LINES:
-            raise http.client.HTTPException(f"more than {_MOST_LINES} lines of headers")
-    message = http.client.HTTPMessage()
-    for line in lines[:-1]:
-        plain = _PLAIN_LINE.fullmatch(line)
-        if plain is None:
-            return http.client.parse_headers(io.BytesIO(b"".join(lines)))
-        name, value = plain.groups()
-        message.set_raw(name.decode("ascii"), value.decode("latin-1"))
-    return message
+_STATUS_LINE = re.compile(rb"(HTTP/(?:1\.[0-9]|0\.9))[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\0\r\n]*))?[ \t]*\r?\n")
+_HEADER = re.compile(rb"([^\0-\x20:\x7f]+)[ \t]*:([^\0\r\n]*)\r?\n")
+_FOLDED = re.compile(rb"[ \t]([^\0\r\n]*)\r?\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
+"""The lines of a reply, as RFC 9112 has a client read what others write."""
 
 
 class Reply(http.client.HTTPResponse):
     """A reply, for a connection of http.client to make.
 
+    http.client has its head read by a parser that is made for mail: for a few lines it takes longer than a call adds
+    to urllib3 otherwise, and it reads no further than a line that is no header. Nor does http.client look at what
+    stands behind a chunk.
+
     :param sock: its time-out is that of the whole reply.
     :param room: bytes that may come over the wire.
     """
 
-    # Of http.client, where only its own `begin` reads them.
-    _read_status: Callable[[], tuple[str, int, str]]
+    # Of http.client, which reads them nowhere else.
     _check_close: Callable[[], bool]
 
     def __init__(self, sock: socket.socket, *args: Any, room: float, **kwargs: Any) -> None:
-        self._file = _WithinTime(sock, room)
-        super().__init__(self._file, *args, **kwargs)  # type: ignore[arg-type]  # makefile() is all it calls
+        super().__init__(_WithinTime(sock, room), *args, **kwargs)  # type: ignore[arg-type]  # makefile() is all it calls
 
     def begin(self) -> None:
-        """Read the head, in place of http.client, which does so by the slow parser."""
+        """Read the head."""
         status = 0
-        # http.client reads past 100 only: any other 1xx is no reply yet either (RFC 9110, section 15.2).
+        # Any 1xx is no reply yet (RFC 9110, section 15.2).
         while status < 200:
-            version, status, reason = self._read_status()
-            if not (version.startswith("HTTP/1.") or version == "HTTP/0.9"):
-                raise http.client.UnknownProtocol(version)
-            self.headers = self.msg = _head(self.fp)
-            # http.client takes a connection that ends within the headers for a whole reply with an empty body.
-            if self._file.ended:
-                raise http.client.IncompleteRead(b"")
+            version, status, reason = self._status_line()
+            self.headers = self.msg = self._headers()
             if status == http.HTTPStatus.SWITCHING_PROTOCOLS:
                 raise http.client.HTTPException("it speaks another protocol from here on")
-        self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
-        self.code, self.status, self.reason = status, status, reason.strip()
+        if status == http.HTTPStatus.PARTIAL_CONTENT:
+            # For no part was asked.
+            raise http.client.IncompleteRead(b"")
+        self.version = 10 if version in (b"HTTP/1.0", b"HTTP/0.9") else 11
+        self.code, self.status, self.reason = status, status, reason
         # http.client knows by itself that the reply to HEAD has none.
         has_body = status not in (http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED)
         self.chunked, self.chunk_left = has_body and self._is_chunked(), None
         self.length = self._told_length() if has_body else 0
-        self.will_close = self._check_close() or (self.length is None and not self.chunked)
-        # The parser reads no further than a line that is no header: the length may have stood there, or on that line,
-        # and whether the body is whole is then not known.
-        has_length = self.length is not None or self.chunked
-        if not has_length and (
-            any(isinstance(defect, _DEFECTS) for defect in self.headers.defects)
-            or any(name != name.strip() and name.strip().lower() in _LENGTHS for name in self.headers)
-        ):
-            raise http.client.HTTPException("its head can't be read")
+        if self.length is None and not self.chunked:
+            self.will_close = True
+            if self.headers.defects:
+                # It may have been told by a line that can't be read.
+                raise http.client.HTTPException("its head can't be read")
+        else:
+            self.will_close = self._check_close()
+
+    def _line(self) -> bytes:
+        line = self.fp.readline(_LONGEST_LINE)
+        if line.endswith(b"\n"):
+            return line
+        if len(line) == _LONGEST_LINE:
+            raise http.client.LineTooLong("head")
+        raise http.client.IncompleteRead(b"")
+
+    def _status_line(self) -> tuple[bytes, int, str]:
+        if not self.fp.peek(1):
+            raise http.client.RemoteDisconnected("no reply")
+        found = _STATUS_LINE.fullmatch(self._line())
+        if found is None:
+            raise http.client.BadStatusLine("no status")
+        version, status, reason = found.groups(b"")
+        return version, int(status), reason.decode("latin-1").strip()
+
+    def _headers(self) -> http.client.HTTPMessage:
+        message = http.client.HTTPMessage()
+        headers: list[tuple[bytes, bytes]] = []
+        for _ in range(_MOST_LINES):
+            line = self._line()
+            if line in (b"\r\n", b"\n"):
+                break
+            if found := _HEADER.fullmatch(line):
+                headers.append((found[1], found[2]))
+            elif headers and (found := _FOLDED.fullmatch(line)):
+                headers[-1] = (headers[-1][0], b"%s %s" % (headers[-1][1], found[1]))
+            else:
+                message.defects.append(InvalidHeaderDefect())
+        else:
+            raise http.client.HTTPException(f"its head has more than {_MOST_LINES} lines")
+        for name, value in headers:
+            message.set_raw(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
+        return message
 
     def _is_chunked(self) -> bool:
         coding = ",".join(self.headers.get_all("transfer-encoding", ["identity"])).lower()
@@ -148,9 +159,28 @@ class Reply(http.client.HTTPResponse):
         told = self.headers.get_all("content-length")
         if self.chunked or told is None:
             return None
-        lengths = {length.strip() for line in told for length in line.split(",")}
+        lengths = {length.strip(" \t") for line in told for length in line.split(",")}
         length = lengths.pop()
         if lengths or not length.isdecimal():
             # Nobody knows then whether the body is whole (RFC 9112, section 6.3).
             raise http.client.HTTPException("the length of its body can't be read")
         return int(length)
+
+    # What http.client calls as it reads chunks
+
+    def _get_chunk_left(self) -> int | None:
+        if self.chunk_left == 0:
+            end = self.fp.read(2)
+            if len(end) < 2:
+                raise http.client.IncompleteRead(b"")
+            if end != b"\r\n":
+                raise http.client.HTTPException("a chunk is longer than its size")
+            self.chunk_left = None
+        left: int | None = super()._get_chunk_left()  # type: ignore[misc]  # it has no types
+        return left
+
+    def _read_next_chunk_size(self) -> int:
+        found = _CHUNK_SIZE.fullmatch(self._line())
+        if found is None:
+            raise http.client.HTTPException("a chunk has no size")
+        return int(found[1], 16)
