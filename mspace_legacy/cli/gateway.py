@@ -168,7 +168,14 @@ def _shared_counts(workers: int) -> Iterator[None]:
         yield
         return
     before = os.environ.get(_COUNTS_FOLDER)
-    with TemporaryDirectory(prefix="mspace-legacy-") as folder:
+    try:
+        made = TemporaryDirectory(prefix="mspace-legacy-")
+    except OSError as error:
+        raise InvalidInput(
+            f"no temporary folder can be made for the counts of {workers} processes ({error.strerror}): set TMPDIR "
+            "to one that can be written, or workers = 1"
+        ) from None
+    with made as folder:
         os.environ[_COUNTS_FOLDER] = folder
         try:
             yield
@@ -186,7 +193,11 @@ def _metrics() -> Metrics | None:
             raise
         _log.info("no /metrics: they come with the extra [gateway] of mspace_legacy")
         return None
-    return PrometheusMetrics()
+    try:
+        return PrometheusMetrics()
+    except OSError as error:
+        _log.error("this process counts nothing, as there is no room for it: %s", error.strerror)
+        return None
 
 
 @click.command()

@@ -177,7 +177,10 @@ class Gateway:
         )
         _access_log.info("%s", exchange)
         if self._metrics:
-            self._metrics.observe(exchange)
+            try:
+                self._metrics.observe(exchange)
+            except Exception as error:  # whatever fails there, the call is made, and its caller is to be told
+                _log.error("request=%s was not counted: %s", request_id, type(error).__name__)
         others = (pair for pair in told.response.headers if not _OURS.fullmatch(pair[0]))
         ours = (("X-Request-Id", request_id), ("Cache-Control", "no-store"))
         return replace(told.response, headers=(*others, *ours))

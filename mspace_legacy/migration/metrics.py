@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -13,13 +14,40 @@ from mspace_legacy.wire.http import Response
 __all__ = ["PrometheusMetrics"]
 
 
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_ROOM = 1 << 20
+"""Bytes. All series that there can be take a fraction of it, unless a service answers by hundreds of statuses."""
+
+
+def _reserve(folder: Path) -> None:
+    """Have the files of this process take their room on the disk.
+
+    The library maps them with holes in them: where the disk is full when one is filled, the system ends the process,
+    and with it each reply that is on its way.
+    """
+    for kind in ("counter", "histogram"):
+        file = folder / f"{kind}_{os.getpid()}.db"
+        try:
+            with file.open("xb") as made:
+                made.write(bytes(_ROOM))
+        except FileExistsError:
+            continue
+        except OSError:
+            file.unlink(missing_ok=True)
+            raise
+
+
 class PrometheusMetrics:
     """Counts exchanges by operation, route and status, with how long they took; see `gateway.Metrics`.
 
     No user name, number or address is ever a label.
+
+    :raises OSError: PROMETHEUS_MULTIPROC_DIR is set, and there is no room in it for the counts of this process.
     """
 
     def __init__(self) -> None:
+        if _FOLDER in os.environ:
+            _reserve(Path(os.environ[_FOLDER]))
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "mspace_gateway_requests",
@@ -60,7 +88,7 @@ class PrometheusMetrics:
     def page(self) -> Response:
         """All of the counts in Prometheus' text format."""
         registry = self._registry
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        if _FOLDER in os.environ:
             # The library keeps the counts of several processes in files there.
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

@@ -243,7 +243,10 @@ class Comparisons:
             count = self._counts.get(operation, Count())
             self._counts[operation] = count._replace(**{what: getattr(count, what) + 1})
         if self._on_count:
-            self._on_count(operation, what)
+            try:
+                self._on_count(operation, what)
+            except Exception as error:  # the call that is compared is made all the same
+                _log.error("%s: a comparison was not counted: %s", operation, type(error).__name__)
 
     def later(self, operation: str, work: Callable[[], object]) -> None:
         """Do `work`, which compares answers of `operation`, in a thread of this object; drop it if too many wait."""

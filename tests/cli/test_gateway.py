@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -302,6 +303,16 @@ def test_a_gateway_that_would_ask_itself_does_not_start(
     assert main(["gateway", "--config", str(file), "--host", host, "--port", str(port)]) == 2
     assert f"{name} leads back to this gateway" in capsys.readouterr().err
     assert os.environ == before
+
+
+@pytest.mark.usefixtures("_logger")
+def test_a_gateway_that_can_keep_no_counts_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    file = config(tmp_path, "http://127.0.0.1:1", "workers = 2")
+    assert main(["gateway", "--config", str(file)]) == 2
+    assert "set TMPDIR to one that can be written, or workers = 1" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_logger")

@@ -98,6 +98,36 @@ def test_one_page_counts_what_several_processes_did(tmp_path: Path) -> None:
     assert [samples(Response(200, page))[name] for page in pages] == [1, 2]
 
 
+# The system tells what a file takes on the disk.
+@pytest.mark.skipif(os.name != "posix", reason="st_blocks is of POSIX")
+def test_the_counts_of_several_processes_have_their_room_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mapped file with a hole in it ends the process where the disk is full, and each reply that is on its way."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    PrometheusMetrics()
+    sizes = [(file.name.partition("_")[0], file.stat()) for file in tmp_path.iterdir()]
+    assert {kind for kind, _ in sizes} == {"counter", "histogram"}
+    assert all(told.st_blocks * 512 >= told.st_size >= 1 << 20 for _, told in sizes)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "gone"))
+    with pytest.raises(OSError, match="gone"):
+        PrometheusMetrics()
+
+
+def test_what_can_not_be_counted_is_answered(
+    emulator: Emulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(PrometheusMetrics):
+        def observe(self, exchange: Exchange) -> None:
+            raise OSError("no descriptor is left")
+
+    settings = Settings(write_demo_store(tmp_path), main_url="http://legacy")
+    gateway = Gateway(settings, transport=emulator, metrics=Broken())
+    assert ask(gateway, f"{PATH}/sendtext/username=demo/password=demo-password{SEND}").status == 200
+    assert len(emulator.ledger.messages()) == 1
+    assert "was not counted: OSError" in caplog.text
+
+
 def test_comparisons_are_counted(gateway: Gateway) -> None:
     ask(gateway, f"{PATH}/balance/username=demo/password=demo-password")
     gateway.comparisons.close()
