@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import hmac
 import html
@@ -94,6 +95,8 @@ class Secret:
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
             raise WrongType(f"a secret is a {type(value).__name__}: give a str")
+        if not value.isascii():
+            _load(_CHARSETS)
         self._value = value
 
     def reveal(self) -> str:
@@ -177,12 +180,26 @@ _CHARSETS = (
 """What a service may write in, or say that it does: UTF-8, and those of a byte for each character."""
 
 
+_WIDE_CHARSETS = ("utf-16-le", "utf-16-be")
+
+
+@functools.cache
+def _load(charsets: tuple[str, ...]) -> None:
+    """Have Python read what it knows of them from its files, so that it need open none when a reply is there."""
+    for charset in charsets:
+        codecs.lookup(charset)
+
+
+_load(_WIDE_CHARSETS)
+
+
 @functools.lru_cache(maxsize=64)
 def _misread(value: str) -> list[str]:
     """What `value` looks like to who takes its bytes for those of another charset, the longest first."""
     found = set()
-    charsets = _CHARSETS if len(value) <= _LONGEST_SPELT else _USUAL_CHARSETS
-    for charset in (*charsets, "utf-16-le", "utf-16-be"):
+    # They write ASCII alike.
+    charsets = ("utf-8",) if value.isascii() else _CHARSETS if len(value) <= _LONGEST_SPELT else _USUAL_CHARSETS
+    for charset in (*charsets, *_WIDE_CHARSETS):
         # What the charset does not have is written as a question mark.
         octets = value.encode(charset, "replace")
         for taken_for in charsets:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -622,6 +625,55 @@ def test_refusals_of_each_recipient_at_400_are_a_result(scripted: ScriptedServer
     with MAKERS["json"](scripted.url) as client:
         result = client.send_text("M", "0722000000", "hi")
     assert result.messages == (SentMessage("1", Outcome.REJECTED, "254722000000", "112", "no"),)
+
+
+WITHOUT_A_DESCRIPTOR = """
+import os, resource
+from mspace_legacy import Client, MSpaceError, OutcomeUnknown, errors
+from mspace_legacy.transport import Retry
+from mspace_legacy.wire.http import Response
+
+class Full:
+    def __init__(self, answer):
+        self.answer = answer
+
+    def handle(self, request):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return Response(200, *self.answer)
+
+    def close(self):
+        pass
+
+def told(answer, secret="key-of-ours"):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        with Client.v2("demo", secret, transport=Retry(Full(answer), first_pause=0)) as client:
+            return client.send_text("M", "0722000000", "hi").messages[0].outcome.name
+    except MSpaceError as error:
+        return "UNKNOWN" if isinstance(error, OutcomeUnknown) else type(error).__name__
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+done = '{"message": [{"messageId": "1", "recipient": "0722000000", "status": 111}]}'
+in_xml = b"<r><message><messageId>1</messageId><recipient>0722000000</recipient><status>111</status></message></r>"
+in_latin9 = (("Content-Type", "application/json; charset=iso-8859-15"),)
+print(told((done.encode(),)), told((in_xml,)), told((done.encode(), in_latin9)), told((done.encode() + b"\\0",)))
+print(told(errors.NotSent("no connection")), told(errors.outcome_unknown(errors.ReplyLost("lost"), "sendtext")))
+"""
+
+
+# Elsewhere a process has no bound of descriptors that could be set.
+@pytest.mark.skipif(os.name != "posix", reason="resource is of POSIX")
+def test_what_became_of_a_send_is_told_where_no_file_can_be_opened_any_more() -> None:
+    """Another part of the program may have taken all descriptors, and Python loads much only when it is used."""
+    command = [sys.executable, "-c", WITHOUT_A_DESCRIPTOR]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.split("\n")[:2], done.stderr) == (
+        ["ACCEPTED UNKNOWN ACCEPTED UNKNOWN", "NotSent UNKNOWN"],
+        "",
+    )
 
 
 @pytest.mark.parametrize("maker", MAKERS)

@@ -74,7 +74,12 @@ class Retry:
     def _again(self, request: Request, outcome: Response | TransportError, began: float) -> Response:
         """Go on after the first attempt, which tenacity is told of as if it had made it."""
         # Imported here, as few calls fail and it is slow to import.
-        import tenacity
+        try:
+            import tenacity
+        except OSError:  # as no descriptor is left: what came of the first attempt stands
+            if isinstance(outcome, TransportError):
+                raise outcome from None
+            return outcome
 
         first: list[Response | TransportError] = [outcome]
 

@@ -85,9 +85,12 @@ def parse_xml(body: bytes) -> Element:
     :raises Unreadable: it is not XML, is nested too deep, or has a DTD or an entity.
     """
     # Imported when the first XML comes: most programs never see one, and it doubles the time of the import.
-    from xml.etree.ElementTree import TreeBuilder
+    try:
+        from xml.etree.ElementTree import TreeBuilder
 
-    from defusedxml import ElementTree
+        from defusedxml import ElementTree
+    except OSError as error:
+        raise Unreadable(f"the parser of XML can't be loaded ({error.strerror})") from None
 
     class Shallow(TreeBuilder):
         depth = 0

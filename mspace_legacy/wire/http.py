@@ -46,7 +46,7 @@ def decoded(body: bytes, charset: str) -> str:
     """`body` as text; what can't be decoded becomes U+FFFD, an unknown charset is read as UTF-8."""
     try:
         return body.decode(charset if is_known_charset(charset) else "utf-8", "replace")
-    except LookupError:
+    except (LookupError, OSError):  # the latter where Python can open no file to learn it from
         return body.decode("utf-8", "replace")
 
 
