@@ -301,7 +301,7 @@ class Link:
 
     def _start(self) -> None:
         self._ended = None
-        self._useful = time.monotonic()
+        self._note_use(time.monotonic())
         self._thread = threading.Thread(target=self._run, name=f"mspace-legacy smpp {self}", daemon=True)
         self._thread.start()
 
@@ -591,17 +591,23 @@ class Link:
         """A service that hangs up as soon as it is bound to is not to be called again and again, nor for ever."""
         if self._closing:
             return
-        if time.monotonic() - self._useful >= self._reconnect_for:
+        left = self._time_to_reconnect()
+        if self._failures and left:
+            self._stop.wait(min(_FIRST_RETRY * 2.0 ** min(self._failures, 16), _LONGEST_RETRY, left))
+            left = self._time_to_reconnect()
+        if not left:
             raise self._no_connection("each is lost as soon as it is there", "not-connected")
-        if self._failures:
-            self._stop.wait(min(_FIRST_RETRY * 2.0 ** min(self._failures, 16), _LONGEST_RETRY))
         self._failures += 1
 
+    def _time_to_reconnect(self) -> float:
+        return max(0.0, self._useful + self._reconnect_for - time.monotonic())
+
     def _retrying(self) -> tenacity.Retrying:
-        left = max(0.0, self._useful + self._reconnect_for - time.monotonic())
+        growing = tenacity.wait_exponential(_FIRST_RETRY, _LONGEST_RETRY) + tenacity.wait_random(0, _FIRST_RETRY)
         return tenacity.Retrying(
-            stop=tenacity.stop_after_delay(left) | tenacity.stop_when_event_set(self._stop),
-            wait=tenacity.wait_exponential(_FIRST_RETRY, _LONGEST_RETRY) + tenacity.wait_random(0, _FIRST_RETRY),
+            stop=tenacity.stop_after_delay(self._time_to_reconnect()) | tenacity.stop_when_event_set(self._stop),
+            # The last attempt is made as the time ends.
+            wait=lambda state: min(growing(state), self._time_to_reconnect()),
             retry=tenacity.retry_if_exception(_may_pass),
             sleep=tenacity.sleep_using_event(self._stop),
             reraise=True,

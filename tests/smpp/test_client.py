@@ -845,6 +845,24 @@ def test_a_service_that_hangs_up_once_it_is_bound_to_is_not_called_again_and_aga
         assert 2 <= len(smsc.peers) <= 5
 
 
+def test_no_send_waits_longer_for_a_bind_than_it_is_told_to() -> None:
+    def bind_and_lose_what_is_submitted(peer: Peer, pdu: Pdu) -> None:
+        if isinstance(pdu, SubmitSm):
+            raise Hangup
+        peer.obey(pdu)
+
+    with Smsc() as smsc, transmitter(smsc, reconnect_for=0.5) as sender:
+        smsc.script = bind_and_lose_what_is_submitted
+        taken = []
+        for _ in range(11):
+            began = time.monotonic()
+            with pytest.raises((OutcomeUnknown, NotSent)):
+                sender.send("MSPACE", NUMBER, "lost")
+            taken.append(time.monotonic() - began)
+        # The pauses grow to 0.2 * 2 ** 5 seconds by then where nothing bounds them.
+        assert max(taken) < 5
+
+
 # That several segments arrive at once is for the system to bring about; elsewhere it is left to chance.
 @pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="only Linux can hold a segment back for what follows")
 def test_nothing_is_handed_to_a_connection_of_which_the_end_is_known() -> None:
