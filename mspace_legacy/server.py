@@ -6,7 +6,9 @@ closed, one that was cut short is cut short.
 
 from __future__ import annotations
 
+import errno
 import logging
+import math
 import re
 import select
 import socket
@@ -52,6 +54,8 @@ others out for long."""
 _THREADS_THAT_REFUSE = 4
 _REST = 0.001
 """Seconds for which a process that accepted somebody leaves the next to another, unless it has something to do."""
+_LONG_REST = 1.0
+"""Seconds before anybody is accepted again where no descriptor was left."""
 _READ = 1 << 16
 _CHANNEL = "mspace_legacy.channel"
 _COMPLETED_AT = "mspace_legacy.completed_at"
@@ -236,6 +240,8 @@ class Server:
         server.is_stopping = False
         server.is_shared = listener is not None
         server.channel_class = _LiberalChannel if liberal else _Channel
+        self._accept, server.accept = server.accept, self._accept_or_rest
+        self._rests_until = -math.inf
         self._server = server
         self._threads = threads
         # Reentrant, as a signal handler may call `stop` in the thread that serves.
@@ -278,8 +284,9 @@ class Server:
         """
         while not self._server.is_stopping:
             rests = not self._server.accepting
-            wasyncore.loop(timeout=_REST if rests else 1, use_poll=True, map=self._map, count=1)
-            if rests:
+            pause = max(_REST, self._rests_until - time.monotonic()) if rests else 1
+            wasyncore.loop(timeout=pause, use_poll=True, map=self._map, count=1)
+            if rests and time.monotonic() >= self._rests_until:
                 self._server.accepting = True
         self._hear_who_has_come()
         self._server.accepting = False
@@ -305,6 +312,18 @@ class Server:
             self._server.pull_trigger = lambda: None
             self._server.trigger.close()
         wasyncore.close_all(self._map, ignore_all=True)
+
+    def _accept_or_rest(self) -> Any:
+        """Accept somebody as waitress does, which where no descriptor is left would be told so again and again."""
+        try:
+            return self._accept()
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            _log.error("who comes now waits: %s", error.strerror)
+            self._rests_until = time.monotonic() + _LONG_REST
+            self._server.accepting = False
+            return None
 
     def _hear_who_has_come(self) -> None:
         """Accept who waits for it: closed unheard, the connection would be reset, and nobody knows what was done."""

@@ -881,3 +881,51 @@ def test_the_emulator_behind_it_answers(emulator: Emulator, emulator_url: str) -
     with contextlib.closing(connection):
         connection.request("GET", "/mspaceservice/wr/sms/balance/username=demo/password=demo-password")
         assert connection.getresponse().read() == b"1000"
+
+
+OUT_OF_DESCRIPTORS = """
+import logging, os, resource, sys
+from mspace_legacy.server import Server
+from mspace_legacy.wire.http import Response
+
+class Fifty:
+    def handle(self, request):
+        return Response(200, b"50")
+
+    def close(self):
+        pass
+
+records = []
+handler = logging.Handler()
+handler.emit = records.append
+logging.getLogger().addHandler(handler)
+with Server(Fifty()) as server:
+    taken = os.open(os.devnull, os.O_RDONLY)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken + 4, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    print(server.port, flush=True)
+    sys.stdin.readline()
+    print(len(records), flush=True)
+    sys.stdin.readline()
+"""
+
+
+# Elsewhere a process has no bound of descriptors that could be set.
+@pytest.mark.skipif(os.name != "posix", reason="resource is of POSIX")
+def test_a_server_without_a_descriptor_left_rests_and_serves_on_once_there_is_one() -> None:
+    command = [sys.executable, "-c", OUT_OF_DESCRIPTORS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with contextlib.ExitStack() as idle:
+            for _ in range(12):
+                idle.enter_context(socket.create_connection(("127.0.0.1", port)))
+            time.sleep(1.5)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert 1 <= int(process.stdout.readline()) <= 5
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"50"
+        connection.close()
+        process.stdin.close()
