@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -120,6 +120,7 @@ _DONE = re.compile(
     r"\btopped up\b",
     re.I,
 )
+_SAYS_DONE = re.compile(r"\bstatus\W{1,6}(?:111|successful)\b|" + _DONE.pattern, re.I)
 _NOT_DONE = re.compile(
     r"\b(?:not|no|never|none|nothing|0|zero|without|too many|limit|maximum|fail\w*|unable|cannot)\b|n't\b", re.I
 )
@@ -165,13 +166,15 @@ class Content:
     """What a body holds, whatever form it came in.
 
     `text`: its one bare value, if it is one. `records`: its records, if it has any, or is an empty list; the names
-    of their fields are in lower case. `spoilt`: those that stood before something that is no record, and so can't be
-    relied on. `words`: what it says outside of a list of records. `is_error`: a name in it says that it is an error.
+    of their fields are in lower case. `spoilt`: those that can't be relied on, as something stood beside them that is
+    no record, or as they stood too deep. `around`: the fields of what they stood in. `words`: what it says outside of
+    a list of records. `is_error`: a name in it says that it is an error.
     """
 
     text: str | None = None
     records: list[Record] | None = None
     spoilt: list[Record] = field(default_factory=list)
+    around: Record = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     is_error: bool = False
 
@@ -265,7 +268,9 @@ def _failure(
     acted = _may_have_acted(status)
 
     error: MSpaceError
-    if not call.repeatable and (_claims_success(content) or (status < 300 and _may_be_no_failure(call, words))):
+    if not call.repeatable and (
+        _claims_success(content, response) or (status < 300 and _may_be_no_failure(call, words))
+    ):
         # What it says elsewhere, or by its status, contradicts that: who knows?
         error = ReplyError(f"{said}, {problem}", body=body, status=status)
         acted = True
@@ -292,7 +297,7 @@ def leaves_open(response: Response) -> bool:
         content = content_of(response)
     except Unreadable:
         content = Content()
-    return _may_have_acted(response.status) or _claims_success(content)
+    return _may_have_acted(response.status) or _claims_success(content, response)
 
 
 def _may_have_acted(status: int) -> bool:
@@ -304,8 +309,12 @@ def _may_have_acted(status: int) -> bool:
     return not 400 <= status < 500 and status not in (301, 307, 308)
 
 
-def _claims_success(content: Content) -> bool:
+def _claims_success(content: Content, response: Response) -> bool:
     """Whether anything in it tells of something done, or leaves it open."""
+    if content == Content():
+        # Such as a document that was cut short.
+        text = response.text().strip()
+        return text[:1] in ("[", "{", "<") and not _is_page(text) and bool(_SAYS_DONE.search(text))
     records: list[Record] = [*(content.records or ()), *content.spoilt]
     told = (
         outcome_of(*_told_status(record))
@@ -367,7 +376,7 @@ def content_of(response: Response, *, unique: bool = False) -> Content:
     if not body:
         raise Unreadable("it is empty")
     if body.startswith(b"<"):
-        if body[:9].lower() == b"<!doctype" or body[:5].lower() == b"<html":
+        if _is_page(body[:9].decode("latin-1")):
             raise Unreadable("it is a page of HTML")
         return _of_element(parse_xml(body))
     text = response.text().removeprefix("\ufeff").strip()
@@ -379,6 +388,10 @@ def content_of(response: Response, *, unique: bool = False) -> Content:
         except Unreadable:
             text = text.strip('"')
     return Content(text=text, words=[text])
+
+
+def _is_page(text: str) -> bool:
+    return text[:9].lower() == "<!doctype" or text[:5].lower() == "<html"
 
 
 def _of_json(value: dict[str, Any] | list[Any], wrappings: int) -> Content:
@@ -397,7 +410,7 @@ def _of_list(items: list[Any]) -> Content:
         if _FIELDS.isdisjoint(record):
             # One that is no record spoils the list: what it should have told would be missing.
             words = _words(record) or [item for item in items[:_MOST_WORDS] if isinstance(item, str)]
-            return Content(spoilt=records, words=words)
+            return Content(spoilt=list(_buried(items)), words=words)
         records.append(record)
     return Content(records=records)
 
@@ -409,13 +422,26 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
         content = _of_json(members[wrapped[0]], wrappings - 1)
         if content.records == [] and not _is_listing(wrapped[0]):
             content.records = None
+        content.around = {**content.around, **record}
     else:
         content = Content(records=[record] if not _FIELDS.isdisjoint(record) else None)
+        content.spoilt = list(_buried([members[key] for key in wrapped]))
     content.words = [*_words(record), *content.words]
     # Of an object around others it tells of them all; else it may be one message's.
-    failed = bool(wrapped) and _refuses(record)
+    failed = bool(wrapped) and _tells_failure(record)
     content.is_error = content.is_error or failed or _is_called_failure(members)
     return content
+
+
+def _buried(value: Any) -> Iterator[Record]:
+    """What looks like a record, however deep it stands."""
+    if isinstance(value, dict):
+        record = {str(key).lower(): str(member) for key, member in value.items()}
+        if not _FIELDS.isdisjoint(record):
+            yield record
+    if isinstance(value, (dict, list)):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _buried(member)
 
 
 def _is_called_failure(members: Mapping[str, Any]) -> bool:
@@ -433,6 +459,12 @@ def _tells_error(value: Any) -> bool:
 def _refuses(record: Record) -> bool:
     status = record.get("status", "").strip()
     return bool(_REFUSING.search(status) or _HTTP_FAILURE.fullmatch(status))
+
+
+def _tells_failure(record: Record) -> bool:
+    """Whether its status is one, or its words say so and nothing else."""
+    words = _description(record)
+    return _refuses(record) or bool(_REFUSING.search(words) and not _NOT_REFUSING.search(words))
 
 
 def _is_false(value: object) -> bool:
@@ -464,8 +496,9 @@ def _of_element(root: Element) -> Content:
     repeated = _repeated(root)
     records = repeated or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
     # As in JSON: of an element around others it tells of them all.
-    failed = _is_called_failure(outermost) or (bool(repeated) and _refuses(outermost))
-    return Content(records=records, words=_words(outermost), is_error=failed)
+    failed = _is_called_failure(outermost) or (bool(repeated) and _tells_failure(outermost))
+    around = outermost if repeated else {}
+    return Content(records=records, around=around, words=_words(outermost), is_error=failed)
 
 
 def _repeated(root: Element) -> list[Record]:
@@ -508,7 +541,14 @@ def _balance(call: Call[Any], content: Content) -> int:
     records = _records(content)
     if len(records) != 1:
         raise Unreadable(f"it holds {len(records)} records, not one balance")
-    return _number(_field(records[0], _BALANCE))
+    (record,) = records
+    owners = [record[name] for name in (*_SUB_USER_NAME, *_CLIENT_NAME) if name in record]
+    if any(owner.strip() != call.username for owner in owners) or any(name in content.around for name in _BALANCE):
+        raise Unreadable("it may be another account's balance")
+    words = _description(record)
+    if _tells_failure(record) or (_NOT_DONE.search(words) and not _NOT_REFUSING.search(words)):
+        raise Unreadable("it tells a failure")
+    return _number(_field(record, _BALANCE))
 
 
 def _login(call: Call[Any], content: Content) -> bool:
@@ -533,16 +573,17 @@ def _top_up(call: TopUpCall, content: Content) -> TopUp:
 
 
 def _sub_users(call: Call[Any], content: Content) -> list[SubUser]:
-    return [
-        SubUser(_field(record, _SUB_USER_NAME), _number(_field(record, _BALANCE))) for record in _records(content)
-    ]
+    return [SubUser(*of) for of in _accounts(content, _SUB_USER_NAME)]
 
 
 def _reseller_clients(call: Call[Any], content: Content) -> list[ResellerClient]:
-    return [
-        ResellerClient(_field(record, _CLIENT_NAME), _number(_field(record, _BALANCE)))
-        for record in _records(content)
-    ]
+    return [ResellerClient(*of) for of in _accounts(content, _CLIENT_NAME)]
+
+
+def _accounts(content: Content, names: tuple[str, ...]) -> list[tuple[str, int]]:
+    if any(name in content.around for name in names):
+        raise Unreadable("an account stands around others")
+    return [(_field(record, names), _number(_field(record, _BALANCE))) for record in _records(content)]
 
 
 def _delivery_reports(call: DeliveryReports, content: Content) -> list[DeliveryReport]:
@@ -710,10 +751,10 @@ def _records(content: Content) -> list[Record]:
 
 
 def _field(record: Record, names: tuple[str, ...]) -> str:
-    for name in names:
-        if name in record:
-            return record[name]
-    raise Unreadable(f"a record has no {' or '.join(names)}")
+    told = {record[name] for name in names if name in record}
+    if len(told) == 1:
+        return told.pop()
+    raise Unreadable(f"a record has {'another' if told else 'no'} {' or '.join(names)}")
 
 
 def _number(text: str) -> int:

@@ -426,14 +426,110 @@ def test_a_message_whose_status_and_words_contradict_each_other_is_unknown(statu
     assert message.outcome is Outcome.UNKNOWN
 
 
-@pytest.mark.parametrize("around", [{"status": "error"}, {"success": False}, {"status": "Failed"}])
+@pytest.mark.parametrize(
+    "around",
+    [
+        {"status": "error"},
+        {"success": False},
+        {"status": "Failed"},
+        {"status": 0, "statusDescription": "Sending failed"},
+    ],
+)
 def test_an_envelope_that_contradicts_its_messages_leaves_them_open(around: dict[str, object]) -> None:
     record = {"messageId": "1", "recipient": "0722", "status": 111}
     assert isinstance(failed("sendtext", json.dumps({**around, "message": [record]})), OutcomeUnknown)
 
 
-def test_a_balance_that_comes_with_a_failure_is_none() -> None:
-    assert isinstance(failed("balance", '{"success": false, "smsBalance": "0"}'), ReplyError)
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"success": false, "smsBalance": "0"}',
+        '{"status": 401, "balance": 0}',
+        '{"status": "failed", "balance": 0}',
+        "<r><status>failed</status><balance>0</balance></r>",
+        '{"statusDescription": "Account not found", "balance": 0}',
+        '{"statusDescription": "Lookup failed", "balance": 0}',
+    ],
+)
+def test_a_balance_that_comes_with_a_failure_is_none(body: str) -> None:
+    assert isinstance(failed("balance", body), MSpaceError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"balance": 1000, "parent": {"username": "boss", "balance": 9}}',
+        '{"balance": 50, "subUsers": [{"smsBalance": "20", "subUserName": "a"}]}',
+        '{"balance": 50, "smsBalance": 20}',
+        "<account><balance>50</balance><user><smsBalance>20</smsBalance></user></account>",
+        '[{"smsBalance": "20", "clientname": "another"}]',
+        '{"subUsers": [{"smsBalance": "20", "subUserName": "another"}]}',
+    ],
+)
+def test_what_may_be_the_balance_of_another_account_is_none(body: str) -> None:
+    assert isinstance(failed("balance", body), ReplyError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"balance": 50, "smsBalance": "50"}',
+        '{"status": 0, "statusDescription": "No error", "balance": 50}',
+        '{"statusDescription": "success", "data": {"balance": 50}}',
+        '[{"smsBalance": "50", "clientUserName": "u"}]',
+    ],
+)
+def test_a_balance_that_is_told_with_more_is_one(body: str) -> None:
+    assert read("balance", body) == 50
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"smsBalance": "500", "subUserName": "main", "children": [{"smsBalance": "20", "subUserName": "a"}]}',
+        '{"status": 0, "statusDescription": "Query failed", "subUsers": []}',
+        '[{"smsBalance": "20", "subUserName": "a", "subAccUser": "b"}]',
+    ],
+)
+def test_a_list_that_leaves_an_account_out_is_none(body: str) -> None:
+    assert isinstance(failed("subusers", body), MSpaceError)
+
+
+_TAKEN = '{"messageId": "1", "recipient": "0722", "status": 111, "statusDescription": "Message sent successfully"}'
+_REFUSED = '{"recipient": "0733", "status": 0, "statusDescription": "Invalid number"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"message": [{_TAKEN}], "errors": [{_REFUSED}]}}',
+        f'{{"sent": [{_TAKEN}], "failed": [{_REFUSED}]}}',
+        f'{{"message": [{_TAKEN}], "error": {{"code": 7}}}}',
+        f'{{"a": {{"b": {{"c": {{"d": [{_TAKEN}]}}}}}}}}',
+        f"[[{_TAKEN}], [{_REFUSED}]]",
+        f'{{"message": [{_TAKEN}, {_REFUSED[:9]}',
+        f'{{"message": [{_TAKEN}, {{"status": 0, "status": 1}}]}}',
+        "<r><message><status>111</status></message><message><stat",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 429])
+def test_a_refusal_that_tells_somewhere_of_a_message_that_was_taken_is_unknown(body: str, status: int) -> None:
+    assert isinstance(failed("sendtext", body, status), OutcomeUnknown)
+    assert leaves_open(response(body, status))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"errors": [{_REFUSED}], "failed": [{_REFUSED}]}}',
+        f'{{"errors": [{_REFUSED}, {{"status": 5, "statusDescription": "Sen',
+        "<html>a message sent successfully looks like <status>111</status>",
+        "<!DOCTYPE html><p>success</p>",
+    ],
+)
+def test_a_refusal_that_tells_of_none_is_certain(body: str) -> None:
+    assert not isinstance(failed("sendtext", body, 400), OutcomeUnknown)
+    assert not leaves_open(response(body, 400))
 
 
 ALL_REFUSED = '{"message": [{"recipient": "0722", "status": 7, "statusDescription": "Invalid recipient"}]}'
