@@ -12,6 +12,7 @@ Exit codes of every command:
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from mspace_legacy.cli.group import run
 
+        if sys.stdin is None:
+            # It was closed, as by `<&-`, and so holds nothing.
+            sys.stdin = io.TextIOWrapper(io.BytesIO())
         code = run(sys.argv[1:] if arguments is None else arguments)
         if arguments is None:
             # The process ends, and with the exit code that tells what was done.

@@ -97,6 +97,26 @@ def test_a_defect_is_told_without_its_text(
     assert len(err.splitlines()) == 1
 
 
+SEND = ["send", "MSPACE", "0722000000", "--url", "http://127.0.0.1:1", "--username", "u"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["verifier"], "standard input is no terminal"),
+        ([*SEND, "hi"], "standard input is no terminal: give --yes to go ahead"),
+        ([*SEND, "-", "--yes"], "message is empty"),
+    ],
+    ids=str,
+)
+def test_a_closed_standard_input_holds_nothing(arguments: list[str], told: str) -> None:
+    code = "import os; os.close(0); os.execv(sys.executable, [sys.executable, '-m', 'mspace_legacy', *{!r}])"
+    secret = f"import os, sys; os.environ['MSPACE_PASSWORD'] = 'p' if {arguments[0]!r} == 'send' else ''; "
+    ended = python(secret + code.format(arguments))
+    assert (ended.code, ended.out) == (2, "")
+    assert told in ended.err
+
+
 def test_the_entry_point_is_main() -> None:
     setup = ConfigParser()
     setup.read(Path(__file__).parents[2] / "setup.cfg")
