@@ -627,6 +627,15 @@ def test_refusals_of_each_recipient_at_400_are_a_result(scripted: ScriptedServer
     assert result.messages == (SentMessage("1", Outcome.REJECTED, "254722000000", "112", "no"),)
 
 
+def test_a_part_of_unknown_outcome_is_told_though_the_next_is_refused(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b'[{"messageId": "1", "status": "pending"}]'), reply(b"Insufficient Balance")]
+    client = Client.legacy(scripted.url, "demo", "demo-password", recipients_per_request=1)
+    with client, pytest.raises(OutcomeUnknown) as caught:
+        client.send_text("M", ["0722000000", "0722000001"], "hi")
+    assert caught.value.result is not None
+    assert [message.outcome for message in caught.value.result.messages] == [Outcome.UNKNOWN, Outcome.REJECTED]
+
+
 WITHOUT_A_DESCRIPTOR = """
 import os, resource
 from mspace_legacy import Client, MSpaceError, OutcomeUnknown, errors

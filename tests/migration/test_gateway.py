@@ -532,6 +532,13 @@ def brake(monkeypatch: pytest.MonkeyPatch) -> Any:
     return monkeypatch
 
 
+def test_whoever_guesses_waits_longer_with_each_failure() -> None:
+    """As MIGRATION.md says; the tests below have numbers of their own."""
+    brake = module._Brake
+    assert (brake.FREE, brake.FIRST, brake.LONGEST, brake.FORGOTTEN) == (3, 0.25, 5.0, 300.0)
+    assert brake.MOST_ADDRESSES == 10_000
+
+
 FAILURE = FAILURES["balance"].encode()
 
 

@@ -311,6 +311,48 @@ def test_a_message_that_is_refused(status: int, kind: type[ServiceError], name: 
     assert caught.value.message == SubmittedMessage("MSPACE", NUMBER, "hi", (None,))
 
 
+def test_one_refusal_does_not_hide_that_another_was_taken() -> None:
+    def refuse_the_first(peer: Peer, pdu: SubmitSm) -> None:
+        if pdu.destination_addr == NUMBER:
+            peer.refuse(pdu, 0x0B)
+        else:
+            peer.obey(pdu)
+
+    with Smsc(only(SubmitSm, refuse_the_first)) as smsc, transmitter(smsc) as sender:
+        result = sender.send_text("MSPACE", [NUMBER, "254722000001"], "hi")
+    assert [message.outcome for message in result.messages] == [Outcome.REJECTED, Outcome.ACCEPTED]
+
+
+def test_an_unknown_outcome_outweighs_what_was_not_sent() -> None:
+    def take_it_and_bind_no_more(peer: Peer, pdu: Pdu) -> None:
+        if not isinstance(pdu, SubmitSm):
+            return peer.obey(pdu)
+        smsc.script = lambda peer, pdu: peer.refuse(pdu, 0x0D)
+        raise Hangup
+
+    with contextlib.ExitStack() as stack:
+        smsc = stack.enter_context(Smsc(take_it_and_bind_no_more))
+        sender = stack.enter_context(transmitter(smsc, window=1, reconnect_for=0.3))
+        with pytest.raises(OutcomeUnknown) as caught:
+            sender.send_text("MSPACE", [NUMBER, "254722000001"], "hi")
+    assert caught.value.result is not None
+    told = [message.outcome for message in caught.value.result.messages]
+    assert told == [Outcome.UNKNOWN, Outcome.NOT_SENT]
+
+
+def test_a_segment_of_unknown_outcome_outweighs_one_that_is_refused() -> None:
+    count = itertools.count(1)
+
+    def refuse_the_second(peer: Peer, pdu: SubmitSm) -> None:
+        if next(count) == 2:
+            peer.refuse(pdu, 0x0B)
+            raise Hangup
+
+    script = only(SubmitSm, refuse_the_second)
+    with Smsc(script) as smsc, transmitter(smsc, window=2) as sender, pytest.raises(OutcomeUnknown):
+        sender.send("MSPACE", NUMBER, "x" * 200)
+
+
 @pytest.mark.parametrize("tlv", ["1401 0002 6162", "001D 0003 796F00", "0427 0001 05"])
 def test_a_refusal_whose_body_is_no_more_than_a_tlv(tlv: str) -> None:
     """Section 4.4.2 has it without a body; the tag is no message_id."""
@@ -1503,6 +1545,16 @@ def test_single_bytes() -> None:
         with transmitter(smsc) as sender:
             futures = [sender.submit("MSPACE", NUMBER, f"m{number}") for number in range(50)]
             assert [submitted(future).message_ids for future in futures] == [(str(n),) for n in range(1, 51)]
+
+
+def test_tls_by_its_default_verifies_the_service() -> None:
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(theirs)
+    with Smsc(tls=theirs) as smsc:
+        with pytest.raises(NotSent) as caught:
+            transmitter(smsc, tls=True)
+        assert caught.value.fault == "tls"
+        assert not any(peer.received for peer in smsc.peers)
 
 
 @pytest.mark.parametrize("trusted", [True, False])

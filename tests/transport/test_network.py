@@ -31,6 +31,7 @@ from urllib3.util import connection as connection_to
 from mspace_legacy import OutcomeUnknown, Secret, errors
 from mspace_legacy.models import Balance, Login, SendText
 from mspace_legacy.transport import Network, Retry, Transport
+from mspace_legacy.transport import network as network_module
 from mspace_legacy.wire import legacy, v2
 from mspace_legacy.wire.http import Request, Response
 from tests.servers import Answer, ScriptedServer, close, raw, reply, reset
@@ -52,6 +53,10 @@ def fetch(request: Request, **settings: Any) -> Response:
         return network.handle(request)
     finally:
         network.close()
+
+
+def test_the_time_outs_by_default_are_those_that_are_documented() -> None:
+    assert network_module.DEFAULT_TIMEOUT == (5.0, 30.0)
 
 
 def test_it_is_a_transport() -> None:

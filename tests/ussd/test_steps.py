@@ -525,6 +525,20 @@ def test_a_fork_opens_the_file_for_itself(tmp_path: Path) -> None:
     assert app.respond(body("1*2")).endswith("of step 3")
 
 
+def test_a_screen_that_was_interrupted_is_waited_for_no_more() -> None:
+    app = UssdApp(longest_step=30)
+
+    @app.start
+    def start(session: Session, entry: str | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        app.respond(body())
+    began = time.monotonic()
+    assert app.respond(body()) == FAILED
+    assert time.monotonic() - began < 15
+
+
 def dies(path: Path) -> None:
     app = UssdApp(sessions=SqliteSessions(path), longest_step=0.5)
 
