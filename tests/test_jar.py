@@ -748,6 +748,8 @@ def test_routes_accounts_and_v2_s_address_from_the_environment(
         client.sendText_JSON(str, *SENDING)
     with MSpaceClient(apis.main_url, routes="*=legacy") as client:
         assert client.getBalance(*ACCOUNT) == "999", "an argument goes before the environment"
+    with MSpaceClient(apis.main_url, routes="") as client:
+        assert client.routes is None, "so does an empty one"
     monkeypatch.setenv("MSPACE_ROUTES", "")
     with MSpaceClient(apis.main_url) as client:
         assert client.routes is None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import re
 import signal
 import socket
 import subprocess
 import termios
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import pytest
 
 from mspace_legacy.cli import main
 from mspace_legacy.cli.options import AccountOptions
+from mspace_legacy.cli.output import Interrupted
+from mspace_legacy.cli.sending import interruption_told
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator
 from mspace_legacy.server import Server
 from tests.cli.process import COMMAND, Terminal, environment, run, start
@@ -504,13 +508,14 @@ def test_the_country_decides_how_a_local_number_is_read(
     assert emulator.ledger.messages()[0].recipient == "256772123456"
 
 
+@pytest.mark.parametrize("beginning", ["", "\ufeff"], ids=["", "BOM"])
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"], ids=repr)
 def test_a_secret_from_a_file_goes_before_the_environment(
-    ending: str, account: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ending: str, beginning: str, account: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MSPACE_PASSWORD", "another")
     file = tmp_path / "password"
-    file.write_bytes(f"{PASSWORD}{ending}".encode())
+    file.write_bytes(f"{beginning}{PASSWORD}{ending}".encode())
     assert main(["balance", "--password-file", str(file)]) == 0
 
 
@@ -591,6 +596,45 @@ def test_an_interrupted_send_says_that_the_outcome_is_unknown(as_json: bool, scr
         assert "outcome unknown" in err
         assert "may have been sent" in err
     assert len(scripted.requests) == 1
+
+
+def test_an_interrupted_send_tells_of_the_parts_that_were_sent(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b'[{"messageId": "1", "status": "successful"}]'), scripted.stall()]
+    numbers = ",".join(str(254722000000 + number) for number in range(150))
+    with start("send", "MSPACE", numbers, "Hello", "--yes", "--json", env=legacy(scripted.url)) as process:
+        scripted.wait_for_requests(2)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    told = document(out)
+    assert told["error"]["exit_code"] == 130
+    assert Counter(message["outcome"] for message in told["messages"]) == {"accepted": 100, "unknown": 50}
+
+
+def test_only_the_first_interruption_interrupts() -> None:
+    """A second, which many type, would break off the telling of what the first one left open."""
+    heeded = []
+
+    def interrupted() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            heeded.append(signal.getsignal(signal.SIGINT))
+
+    try:
+        with pytest.raises(Interrupted), interruption_told("sendtext"):
+            interrupted()
+    finally:
+        # A command ends by then.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert heeded == [signal.SIG_IGN]
+
+
+def test_what_a_service_says_controls_no_terminal(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"Refused \x1b[2J \x9b3m by the service")]
+    ended = run("balance", env=legacy(scripted.url))
+    assert ended.code == 1
+    assert "by the service" in ended.err
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", ended.err)
 
 
 def test_an_interrupted_read_is_just_interrupted(scripted: ScriptedServer) -> None:

@@ -433,7 +433,7 @@ def test_a_process_that_dies_is_put_back_and_all_are_counted_together(
                     assert client.getBalance("demo", PASSWORD) == "1000"
 
         call(10)
-        victim, other = children_of(process)
+        victim, other = both_of(process)
         os.kill(victim, signal.SIGKILL)
         wait_for(process, f"process {victim} ended, another takes its place")
         call(10)
@@ -448,6 +448,31 @@ def test_a_process_that_dies_is_put_back_and_all_are_counted_together(
 
 def ask(connection: socket.socket) -> None:
     connection.sendall(f"GET {PATH}/balance/username=demo/password={PASSWORD} HTTP/1.0\r\n\r\n".encode())
+
+
+BROKEN_PROCESSES = """
+from mspace_legacy.cli.serving import in_processes
+from mspace_legacy.cli.output import log_to_stderr
+from mspace_legacy.transport.listener import listening
+
+def serve():
+    raise ValueError("canary-3b1")
+
+log_to_stderr()
+with listening("127.0.0.1", 0) as listener:
+    in_processes(1, listener, serve, lambda: None, lambda: None)
+"""
+
+
+def test_what_ends_a_process_is_told_without_its_text() -> None:
+    command = [sys.executable, "-c", BROKEN_PROCESSES]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+    ) as process:
+        assert wait_for(process, "in a process that served").endswith("ValueError in a process that served\n")
+        process.terminate()
+        _, err = rest_of(process)
+    assert "canary-3b1" not in err
 
 
 @needs_proc
@@ -596,7 +621,11 @@ def test_a_hangup_that_comes_before_a_process_serves_does_not_end_it(
 
 
 @needs_proc
-def test_no_process_outlives_the_first(upstream: tuple[Upstream, str], tmp_path: Path) -> None:
+def test_no_process_outlives_the_first(
+    upstream: tuple[Upstream, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever is killed leaves its temporary folder.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with running(config(tmp_path, upstream[1], "workers = 2")) as (process, main_url):
         with MSpaceClient(main_url) as client:
             client.getBalance("demo", PASSWORD)

@@ -23,7 +23,9 @@ from mspace_legacy.cli import group, main
 from mspace_legacy.cli.smpp import _Listening
 from mspace_legacy.emulator import Faults, Ledger, Smsc
 from mspace_legacy.smpp.client import Transmitter
+from mspace_legacy.smpp.pdu import Pdu, SubmitSm
 from tests.cli.process import COMMAND, Terminal, environment, run, start
+from tests.smpp import smsc as scripted_smsc
 
 PASSWORD = "smpp-pwd"
 NUMBER = "254722000001"
@@ -95,6 +97,51 @@ def test_what_answers_nothing_is_given_up_after_the_timeout(smsc: Smsc, capsys: 
         arguments = ["--port", str(silent.getsockname()[1]), "--timeout", "0.2"]
         assert main(["smpp", "send", "MSPACE", NUMBER, "Hello", "--yes", *arguments]) == 1
     assert "nothing was sent" in capsys.readouterr().err
+
+
+@pytest.fixture
+def _scripted_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in account(PASSWORD=scripted_smsc.PASSWORD).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("_scripted_account")
+def test_an_answer_that_does_not_come_is_waited_for_as_long_as_told() -> None:
+    def say_nothing(peer: scripted_smsc.Peer, pdu: Pdu) -> None:
+        if not isinstance(pdu, SubmitSm):
+            peer.obey(pdu)
+
+    with scripted_smsc.Smsc(say_nothing) as silent:
+        began = time.monotonic()
+        arguments = ["--port", str(silent.port), "--timeout", "0.3"]
+        assert main(["smpp", "send", "MSPACE", NUMBER, "Hello", "--yes", *arguments]) == 3
+        assert time.monotonic() - began < 15
+
+
+@pytest.mark.usefixtures("_scripted_account")
+def test_no_more_are_under_way_than_the_window_takes() -> None:
+    waiting: list[Pdu] = []
+    most = []
+
+    def answer_late(peer: scripted_smsc.Peer, pdu: Pdu) -> None:
+        if not isinstance(pdu, SubmitSm):
+            peer.obey(pdu)
+            return
+        waiting.append(pdu)
+        if len(waiting) == 1:
+            threading.Timer(0.5, answer_all, [peer]).start()
+
+    def answer_all(peer: scripted_smsc.Peer) -> None:
+        most.append(len(waiting))
+        for pdu in waiting[:]:
+            waiting.remove(pdu)
+            peer.obey(pdu)
+
+    numbers = ",".join(str(254722000000 + number) for number in range(6))
+    with scripted_smsc.Smsc(answer_late) as slow:
+        arguments = ["--port", str(slow.port), "--window", "3"]
+        assert main(["smpp", "send", "MSPACE", numbers, "Hello", "--yes", *arguments]) == 0
+    assert max(most) == 3
 
 
 def test_a_dry_run_binds_to_nobody(capsys: pytest.CaptureFixture[str], refusing_port: int) -> None:

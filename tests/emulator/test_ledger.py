@@ -210,6 +210,19 @@ def test_no_number_is_too_big_to_be_refused(ledger: Ledger, count: int) -> None:
     assert ledger.total() == TOTAL
 
 
+def test_a_top_up_that_can_not_be_noted_moves_nothing() -> None:
+    def broken() -> float:
+        raise OSError("no time")
+
+    ledger = Ledger(DEMO_ACCOUNTS, clock=broken)
+    before = [ledger.balance(name) for name in ("demo", "subuser1")]
+    with pytest.raises(OSError, match="no time"):
+        ledger.answer(SubAccountTopUp("demo", "subuser1", 5))
+    assert [ledger.balance(name) for name in ("demo", "subuser1")] == before
+    assert ledger.top_ups() == []
+    ledger.close()
+
+
 def test_top_ups_are_kept(ledger: Ledger, clock: Clock) -> None:
     assert ledger.top_ups() == []
     ledger.answer(SubAccountTopUp("demo", "subuser1", 100))

@@ -14,7 +14,8 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from http.client import HTTPException, HTTPResponse
@@ -576,12 +577,19 @@ class _Heard(logging.Handler):
         self.records.append(record)
 
 
-@cache
-def _heard() -> _Heard:
+@contextmanager
+def _nothing_breaks() -> Iterator[None]:
+    """No error is logged by ours, or by the server below."""
     heard = _Heard()
-    for name in ("mspace_legacy", "waitress"):
-        logging.getLogger(name).addHandler(heard)
-    return heard
+    loggers = [logging.getLogger(name) for name in ("mspace_legacy", "waitress")]
+    for logger in loggers:
+        logger.addHandler(heard)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(heard)
+    assert not heard.records, [record.getMessage() for record in heard.records]
 
 
 def _step(entry: str) -> bytes:
@@ -601,15 +609,13 @@ def ussd_steps(data: bytes) -> None:
     (entries, whole), rest = _choose(data, ("joined", "alone"), (False, True))
     # So slow that no session expires between a step and its repeat, however many lines there are.
     app = shop(entries=entries, repeat_window=0, clock=count(0, 0.01).__next__)
-    heard = _heard()
-    heard.records.clear()
-    for line in rest.split(b"\n"):
-        body = line if whole else _attempt(lambda: _step(_text(line)), InvalidInput) or b""  # noqa: B023
-        answer = app.respond(body)
-        assert fits(read_answer(answer).text)
-        if entries == "joined":
-            assert app.respond(body) == answer
-    assert not heard.records, [record.getMessage() for record in heard.records]
+    with _nothing_breaks():
+        for line in rest.split(b"\n"):
+            body = line if whole else _attempt(lambda: _step(_text(line)), InvalidInput) or b""  # noqa: B023
+            answer = app.respond(body)
+            assert fits(read_answer(answer).text)
+            if entries == "joined":
+                assert app.respond(body) == answer
 
 
 # Texts of settings
@@ -922,16 +928,14 @@ def _exchanges() -> list[bytes]:
 def http_requests(data: bytes) -> None:
     """Whatever comes over a connection, there is a reply or a close, and nothing breaks in the server."""
     (liberal,), octets = _choose(data, (False, True))
-    server, heard = _server(liberal), _heard()
-    heard.records.clear()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    port = _server(liberal).port
+    with _nothing_breaks(), socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         try:
             connection.sendall(octets)
             connection.shutdown(socket.SHUT_WR)
             received = b"".join(iter(lambda: connection.recv(65536), b""))
         except (ConnectionResetError, BrokenPipeError):
             received = b""
-    assert not heard.records, [record.getMessage() for record in heard.records]
     assert not received or received.startswith(b"HTTP/1.")
 
 

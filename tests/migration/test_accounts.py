@@ -263,7 +263,14 @@ def test_what_is_no_verifier_is_refused_without_being_shown(text: str, told: str
     assert told in refusal(lambda: Verifier.parse(text))
 
 
-@given(st.text("scrypt$0123456789=+/AB -", max_size=60) | st.text(max_size=20))
+COSTS = st.sampled_from([-1, 0, 1, 2, 3, 8, 16, 64, 65]) | st.integers(0, 22).map(lambda power: 1 << power)
+
+
+@given(
+    st.builds(f"scrypt${{}}${{}}${{}}${SALT}${SALT}".format, COSTS, COSTS, COSTS)
+    | st.text("scrypt$0123456789=+/AB -", max_size=60)
+    | st.text(max_size=20)
+)
 def test_any_text_is_a_verifier_or_refused(text: str) -> None:
     try:
         verifier = Verifier.parse(text)

@@ -326,7 +326,8 @@ def test_one_refusal_does_not_hide_that_another_was_taken() -> None:
 def test_an_unknown_outcome_outweighs_what_was_not_sent() -> None:
     def take_it_and_bind_no_more(peer: Peer, pdu: Pdu) -> None:
         if not isinstance(pdu, SubmitSm):
-            return peer.obey(pdu)
+            peer.obey(pdu)
+            return
         smsc.script = lambda peer, pdu: peer.refuse(pdu, 0x0D)
         raise Hangup
 
@@ -1322,6 +1323,7 @@ def test_a_service_that_asks_without_end_and_reads_nothing_is_left(caplog: pytes
     with Smsc(ask_without_end) as smsc, transmitter(smsc) as sender:
         with contextlib.suppress(OutcomeUnknown):
             sender.send("MSPACE", NUMBER, "into the flood")
+        eventually(lambda: len(smsc.peers) == 2)
         sender.send("MSPACE", NUMBER, "by the next connection")
         assert (len(smsc.peers), smsc.texts) == (2, ["by the next connection"])
     # And not only when an answer was due for too long.

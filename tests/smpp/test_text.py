@@ -294,8 +294,19 @@ def test_a_payload_is_read_header_and_all() -> None:
     assert (part.text, part.concatenation) == ("Hi", Concatenation("udh8", 1, 2, 1))
 
 
-@given(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=254))
-def test_anything_is_read(esm_class: int, data_coding: int, octets: bytes) -> None:
+CONCATENATED = st.builds(
+    lambda numbers, rest: bytes((5, 0, 3, *numbers)) + rest,
+    st.tuples(st.integers(0, 255), st.integers(0, 3), st.integers(0, 3)),
+    st.binary(max_size=140),
+)
+
+
+@given(
+    st.tuples(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=254))
+    | st.tuples(st.just(0x40), st.integers(0, 255), CONCATENATED)
+)
+def test_anything_is_read(came: tuple[int, int, bytes]) -> None:
+    esm_class, data_coding, octets = came
     part = received(octets, esm_class=esm_class, data_coding=data_coding)
     assert octets.endswith(part.octets)
     (whole,) = reassemble([part])
