@@ -630,10 +630,10 @@ def test_only_the_first_interruption_interrupts() -> None:
 
 
 def test_what_a_service_says_controls_no_terminal(scripted: ScriptedServer) -> None:
-    scripted.script = [reply(b"Refused \x1b[2J \x9b3m by the service")]
+    scripted.script = [reply(b"Refused", "404 Not \x1b[2J \x9b3m to be found")]
     ended = run("balance", env=legacy(scripted.url))
     assert ended.code == 1
-    assert "by the service" in ended.err
+    assert "to be found" in ended.err
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", ended.err)
 
 

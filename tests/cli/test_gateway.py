@@ -469,9 +469,12 @@ def test_what_ends_a_process_is_told_without_its_text() -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
     ) as process:
-        assert wait_for(process, "in a process that served").endswith("ValueError in a process that served\n")
-        process.terminate()
+        try:
+            told = wait_for(process, "in a process that served")
+        finally:
+            process.terminate()
         _, err = rest_of(process)
+    assert told.endswith("ValueError in a process that served\n")
     assert "canary-3b1" not in err
 
 
