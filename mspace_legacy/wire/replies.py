@@ -436,7 +436,7 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
 def _buried(value: Any) -> Iterator[Record]:
     """What looks like a record, however deep it stands."""
     if isinstance(value, dict):
-        record = {str(key).lower(): str(member) for key, member in value.items()}
+        record = {key.lower(): str(member) for key, member in value.items() if not isinstance(member, (dict, list))}
         if not _FIELDS.isdisjoint(record):
             yield record
     if isinstance(value, (dict, list)):
@@ -754,7 +754,7 @@ def _field(record: Record, names: tuple[str, ...]) -> str:
     told = {record[name] for name in names if name in record}
     if len(told) == 1:
         return told.pop()
-    raise Unreadable(f"a record has {'another' if told else 'no'} {' or '.join(names)}")
+    raise Unreadable(f"a record has {'more than one' if told else 'no'} {' or '.join(names)}")
 
 
 def _number(text: str) -> int:
