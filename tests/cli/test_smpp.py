@@ -120,22 +120,20 @@ def test_an_answer_that_does_not_come_is_waited_for_as_long_as_told() -> None:
 
 @pytest.mark.usefixtures("_scripted_account")
 def test_no_more_are_under_way_than_the_window_takes() -> None:
-    waiting: list[Pdu] = []
+    under_way: list[Pdu] = []
     most = []
 
     def answer_late(peer: scripted_smsc.Peer, pdu: Pdu) -> None:
-        if not isinstance(pdu, SubmitSm):
+        if isinstance(pdu, SubmitSm):
+            under_way.append(pdu)
+            most.append(len(under_way))
+            threading.Timer(0.5, answer, [peer, pdu]).start()
+        else:
             peer.obey(pdu)
-            return
-        waiting.append(pdu)
-        if len(waiting) == 1:
-            threading.Timer(0.5, answer_all, [peer]).start()
 
-    def answer_all(peer: scripted_smsc.Peer) -> None:
-        most.append(len(waiting))
-        for pdu in waiting[:]:
-            waiting.remove(pdu)
-            peer.obey(pdu)
+    def answer(peer: scripted_smsc.Peer, pdu: Pdu) -> None:
+        under_way.pop()
+        peer.obey(pdu)
 
     numbers = ",".join(str(254722000000 + number) for number in range(6))
     with scripted_smsc.Smsc(answer_late) as slow:
