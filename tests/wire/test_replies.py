@@ -505,6 +505,7 @@ _REFUSED = '{"recipient": "0733", "status": 0, "statusDescription": "Invalid num
         f'{{"message": [{_TAKEN}], "errors": [{_REFUSED}]}}',
         f'{{"sent": [{_TAKEN}], "failed": [{_REFUSED}]}}',
         f'{{"message": [{_TAKEN}], "error": {{"code": 7}}}}',
+        f'{{"sent": {{"items": [{_TAKEN}]}}, "failed": {{"items": [{_REFUSED}]}}}}',
         f'{{"a": {{"b": {{"c": {{"d": [{_TAKEN}]}}}}}}}}',
         f"[[{_TAKEN}], [{_REFUSED}]]",
         f'{{"message": [{_TAKEN}, {_REFUSED[:9]}',
@@ -522,6 +523,7 @@ def test_a_refusal_that_tells_somewhere_of_a_message_that_was_taken_is_unknown(b
     "body",
     [
         f'{{"errors": [{_REFUSED}], "failed": [{_REFUSED}]}}',
+        f'{{"errors": [{_REFUSED[:-1]}, "messageId": "7"}}], "failed": []}}',
         f'{{"errors": [{_REFUSED}, {{"status": 5, "statusDescription": "Sen',
         "<html>a message sent successfully looks like <status>111</status>",
         "<!DOCTYPE html><p>success</p>",
