@@ -495,6 +495,18 @@ def test_a_list_that_leaves_an_account_out_is_none(body: str) -> None:
     assert isinstance(failed("subusers", body), MSpaceError)
 
 
+@pytest.mark.parametrize(
+    ("operation", "body", "told"),
+    [
+        ("balance", '[{"smsBalance": "20", "clientname": "another"}]', "it may be another account's balance"),
+        ("balance", '{"status": 401, "balance": 0}', "it tells a failure"),
+        ("subusers", '{"subUserName": "a", "children": []}', "an account stands around others"),
+    ],
+)
+def test_why_it_can_not_be_read_is_told(operation: str, body: str, told: str) -> None:
+    assert told in str(failed(operation, body))
+
+
 _TAKEN = '{"messageId": "1", "recipient": "0722", "status": 111, "statusDescription": "Message sent successfully"}'
 _REFUSED = '{"recipient": "0733", "status": 0, "statusDescription": "Invalid number"}'
 
@@ -505,7 +517,7 @@ _REFUSED = '{"recipient": "0733", "status": 0, "statusDescription": "Invalid num
         f'{{"message": [{_TAKEN}], "errors": [{_REFUSED}]}}',
         f'{{"sent": [{_TAKEN}], "failed": [{_REFUSED}]}}',
         f'{{"message": [{_TAKEN}], "error": {{"code": 7}}}}',
-        f'{{"sent": {{"items": [{_TAKEN}]}}, "failed": {{"items": [{_REFUSED}]}}}}',
+        f'{{"description": "partly", "sent": {{"items": [{_TAKEN}]}}, "failed": {{"items": [{_REFUSED}]}}}}',
         f'{{"a": {{"b": {{"c": {{"d": [{_TAKEN}]}}}}}}}}',
         f"[[{_TAKEN}], [{_REFUSED}]]",
         f'{{"message": [{_TAKEN}, {_REFUSED[:9]}',
