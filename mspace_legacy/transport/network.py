@@ -126,8 +126,10 @@ class _Progress:
 class _Here(threading.local):
     """The exchange of this thread, for what urllib3 calls of ours."""
 
-    def __init__(self) -> None:
-        self.progress = _Progress()
+    progress = _Progress()
+    """Where there is none. Of the class: an `__init__` would run at a thread's first exchange, and a pool that Python
+    collects meanwhile asks within it.
+    """
 
 
 _here = _Here()

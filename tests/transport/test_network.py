@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -393,6 +394,34 @@ def forked(work: Callable[[], object]) -> int:
         finally:
             os._exit(1)
     return child
+
+
+def test_a_pool_may_be_collected_as_a_thread_begins_its_first_exchange(scripted: ScriptedServer) -> None:
+    scripted.script = [reply(b"50")]
+    network = Network()
+    request = read(scripted.url)
+    threshold = gc.get_threshold()
+
+    def first() -> Response:
+        gc.set_threshold(1)
+        gc.enable()
+        return network.handle(request)
+
+    gc.disable()
+    try:
+        nobodys = Network()
+        nobodys._open(scripted.url)
+        cycle: list[object] = [nobodys]
+        cycle.append(cycle)
+        del nobodys, cycle
+        with ThreadPoolExecutor(1) as threads:
+            told = threads.submit(first).result()
+    finally:
+        gc.set_threshold(*threshold)
+        gc.enable()
+    network.close()
+    # What closing the pool raised, nobody could catch: pytest has this test fail for it.
+    assert told.body == b"50"
 
 
 def test_an_interruption_shows_no_path(scripted: ScriptedServer) -> None:
