@@ -184,9 +184,10 @@ class Call(Generic[R_co]):
     username: str
 
 
-@dataclass(frozen=True, slots=True)
 class Balance(Call[int]):
     """How many credits the account has."""
+
+    __slots__ = ()
 
     operation = "balance"
     repeatable = True
@@ -213,17 +214,19 @@ class DeliveryReports(Call[list[DeliveryReport]]):
     message_id: str
 
 
-@dataclass(frozen=True, slots=True)
 class SubUsers(Call[list[SubUser]]):
     """The account's sub-accounts and their balances."""
+
+    __slots__ = ()
 
     operation = "subusers"
     repeatable = True
 
 
-@dataclass(frozen=True, slots=True)
 class ResellerClients(Call[list[ResellerClient]]):
     """The reseller's clients and their balances."""
+
+    __slots__ = ()
 
     operation = "resellerclients"
     repeatable = True
@@ -245,23 +248,26 @@ class TopUpCall(Call[TopUp]):
             object.__setattr__(self, "count", int(self.count))
 
 
-@dataclass(frozen=True, slots=True)
 class SubAccountTopUp(TopUpCall):
     """Move `count` credits from the account to its sub-account `name`; never repeated by itself."""
+
+    __slots__ = ()
 
     operation = "subacctopup"
 
 
-@dataclass(frozen=True, slots=True)
 class ResellerClientTopUp(TopUpCall):
     """Move `count` credits from the reseller to its client `name`; never repeated by itself."""
+
+    __slots__ = ()
 
     operation = "resellerclienttopup"
 
 
-@dataclass(frozen=True, slots=True)
 class Login(Call[bool]):
     """Whether user name and password are right. Legacy API only."""
+
+    __slots__ = ()
 
     operation = "login"
     repeatable = True
