@@ -133,18 +133,24 @@ def _standard_input() -> str:
 
 @contextmanager
 def interruption_told(operation: str) -> Iterator[None]:
-    """Let Ctrl-C while `operation` is under way be told as what it is: the service may have acted.
+    """Let Ctrl-C while `operation` is under way be told as what it is: the service may have acted. And SIGTERM, by
+    which `timeout` and those who supervise end what takes them too long.
 
     Only the first one interrupts: a second, which many type, would break off the telling.
     """
 
     def interrupt_once(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, interrupt_once)
+    before = {
+        number: handler
+        for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL))
+        if (handler := signal.getsignal(number)) is default
+    }
+    for number in before:
+        signal.signal(number, interrupt_once)
     try:
         yield
         return
@@ -153,6 +159,7 @@ def interruption_told(operation: str) -> Iterator[None]:
         error.operation = operation
         error.result = getattr(interrupt, "result", None)
     finally:
-        if signal.getsignal(signal.SIGINT) is interrupt_once:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            if signal.getsignal(number) is interrupt_once:
+                signal.signal(number, handler)
     raise error

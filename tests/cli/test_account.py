@@ -579,13 +579,16 @@ def test_an_api_key_is_asked_for_without_showing_it(emulator_url: str) -> None:
 # Interruption
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
-def test_an_interrupted_send_says_that_the_outcome_is_unknown(as_json: bool, scripted: ScriptedServer) -> None:
+def test_an_interrupted_send_says_that_the_outcome_is_unknown(
+    as_json: bool, number: int, scripted: ScriptedServer
+) -> None:
     scripted.script = [scripted.stall()]
     more = ["--json"] if as_json else []
     with start("send", "MSPACE", NUMBER, "Hello", "--yes", *more, env=legacy(scripted.url)) as process:
         _wait_for_request(scripted)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     if as_json:
@@ -612,21 +615,30 @@ def test_an_interrupted_send_tells_of_the_parts_that_were_sent(scripted: Scripte
 
 def test_only_the_first_interruption_interrupts() -> None:
     """A second, which many type, would break off the telling of what the first one left open."""
-    heeded = []
+    heeded: list[object] = []
 
-    def interrupted() -> None:
+    def interrupted(number: int) -> None:
         try:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         finally:
-            heeded.append(signal.getsignal(signal.SIGINT))
+            heeded.extend(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)))
 
-    try:
-        with pytest.raises(Interrupted), interruption_told("sendtext"):
-            interrupted()
-    finally:
-        # A command ends by then.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    assert heeded == [signal.SIG_IGN]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            with pytest.raises(Interrupted), interruption_told("sendtext"):
+                interrupted(number)
+        finally:
+            # A command ends by then.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert heeded == [signal.SIG_IGN] * 4
+
+
+def test_what_was_not_interrupted_leaves_the_signals_as_they_were() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    with interruption_told("sendtext"):
+        assert not {*map(signal.getsignal, numbers)} & {signal.default_int_handler, signal.SIG_DFL}
+    assert [*map(signal.getsignal, numbers)] == [signal.default_int_handler, signal.SIG_DFL]
 
 
 def test_what_a_service_says_controls_no_terminal(scripted: ScriptedServer) -> None:
