@@ -11,7 +11,7 @@ import itertools
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, SupportsIndex
 from urllib.parse import quote, quote_plus
 
@@ -144,8 +144,21 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
 
     :param by_name: false masks `secrets` alone.
     """
-    known = {secret.reveal() for secret in secrets}
-    for value in sorted(known, key=len, reverse=True):
+    known = sorted({secret.reveal() for secret in secrets}, key=len, reverse=True)
+    if known and (plain := _plain_letters(text)) != text:
+        # A secret may itself hold what reads like a letter escaped.
+        masked = _without([*map(_plain_letters, known), *known], plain)
+        text = text if masked == plain else masked
+    text = _without(known, text)
+    if by_name and _NAMED.search(text):
+        for mask in _BY_NAME:
+            text = mask(text)
+    return text
+
+
+def _without(known: Sequence[str], text: str) -> str:
+    """`text` with what is `known` masked, the longest of it first, and then its parts."""
+    for value in known:
         if len(value) >= _SHORTEST_KNOWN and ("\0" in text or not value.isascii()):
             for misread in _misread(value):
                 text = text.replace(misread, MASK)
@@ -154,11 +167,9 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
                 text = text.replace(spelling, MASK)
         elif len(value) >= _SHORTEST_KNOWN:
             text = _any_spelling(value).sub(MASK, text)
+    for value in known:
         if len(value) >= _LONG:
             text = _without_parts(text, value)
-    if by_name and _NAMED.search(text):
-        for mask in _BY_NAME:
-            text = mask(text)
     return text
 
 
@@ -280,7 +291,7 @@ def _spelt_run(character: str, count: int, backslashes: Iterable[int] = _BACKSLA
 
 def _spelt(character: str) -> str:
     if character.isascii() and character.isalnum():
-        # Nobody escapes these, and most secrets are of nothing else.
+        # Most secrets are of nothing else, and hardly anybody escapes these: see _ESCAPED_LETTER.
         return character
     code = ord(character)
     in_utf8 = character.encode("utf-8", "surrogatepass")
@@ -316,6 +327,24 @@ _NAMED_ESCAPES = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 """Those of JSON, RFC 8259, section 7."""
 
 _AMPERSAND = "&(?:amp;){0,3}"
+
+_IN_HEX = "(3[0-9]|[46][1-9a-f]|[57][0-9a])"
+_ESCAPED_LETTER = re.compile(
+    rf"(?:%(?:25)*|\\{{1,4}}(?:x|u00|U000000)){_IN_HEX}"
+    rf"|{_AMPERSAND}#(?:x0*{_IN_HEX}|0*(4[89]|5[0-7]|6[5-9]|[78][0-9]|9[07-9]|1[01][0-9]|12[0-2]));",
+    re.IGNORECASE,
+)
+"""One of ASCII's letters and digits, none of which has to be escaped."""
+
+
+def _plain_letters(text: str) -> str:
+    return _ESCAPED_LETTER.sub(_letter, text)
+
+
+def _letter(found: re.Match[str]) -> str:
+    in_a_url, in_html, decimal = found.groups()
+    return chr(int(decimal) if decimal else int(in_a_url or in_html, 16))
+
 
 _APOS = {"'": "apos"}
 """XML's own name, which HTML 4 does not have."""

@@ -8,6 +8,7 @@ import json
 import logging
 import pickle
 import pprint
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -202,6 +203,17 @@ WAYS: dict[str, Callable[[str], str]] = {
     "HTML of Java": lambda value: html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
     "a repr": lambda value: repr(value)[1:-1],
     "a repr of bytes": lambda value: repr(value.encode())[2:-1],
+    # By who leaves nothing as it is.
+    "a URL of bytes": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()),
+    "a URL of bytes within a URL": lambda value: "".join(f"%25{byte:02x}" for byte in value.encode()),
+    "JSON of UTF-16": lambda value: re.sub("(....)", r"\\u\1", value.encode("utf-16-be").hex()),
+    "a repr of code points": lambda value: "".join(f"\\U{ord(character):08x}" for character in value),
+    "HTML of code points": lambda value: "".join(f"&#{ord(character)};" for character in value),
+    "HTML of code points in hex": lambda value: "".join(f"&#x{ord(character):X};" for character in value),
+    "a URL of every other letter": lambda value: "".join(
+        quote(character, safe="") if place % 2 else "".join(f"%{byte:02X}" for byte in character.encode())
+        for place, character in enumerate(value)
+    ),
 }
 VALUES = ["simple", "with space", "sl/ash", "per%cent", 'quo"te', "apo'strophe", "a&b<c>d", "co,mma;semi",
           "back\\slash", "car\rriage", "ta\tb",
@@ -288,6 +300,15 @@ def test_a_part_of_a_secret_of_any_length_is_masked_to_its_end(length: int) -> N
 )
 def test_a_part_of_a_secret_is_masked_in_any_spelling(spelt: str) -> None:
     assert redact(f"bad key {spelt}...", [Secret("live/4f9a8b7c6d5e+4f3a2b1c")]) == "bad key ***..."
+
+
+def test_a_secret_that_reads_like_an_escaped_letter_is_masked_whole() -> None:
+    for way in (str, WAYS["a URL of every other letter"], WAYS["a path"]):
+        assert redact(f"a {way('0123abcd4567%41tail')} %42", [Secret("0123abcd4567%41tail")])[:6] == "a *** "
+
+
+def test_letters_that_were_escaped_stay_so_where_there_is_no_secret() -> None:
+    assert redact("/message=%41%42 &#65;", [Secret("canary")]) == "/message=%41%42 &#65;"
 
 
 def test_a_part_of_a_secret_that_is_too_short_stays() -> None:
