@@ -618,6 +618,22 @@ def test_throttling_that_does_not_end(status: int, kind: type[ServiceError]) -> 
         assert 3 <= sum(isinstance(pdu, SubmitSm) for pdu in smsc.peers[0].received) <= 9
 
 
+def test_a_message_that_came_late_into_a_throttling_is_not_given_up_with_those_before() -> None:
+    full = threading.Event()
+    full.set()
+
+    def limit(peer: Peer, pdu: SubmitSm) -> None:
+        peer.refuse(pdu, 0x58) if full.is_set() else peer.obey(pdu)
+
+    with Smsc(only(SubmitSm, limit)) as smsc, transmitter(smsc, window=1, throttled_for=1.5) as sender:
+        first = sender.submit("MSPACE", NUMBER, "first")
+        first.add_done_callback(lambda _: full.clear())
+        time.sleep(0.75)
+        late = sender.submit("MSPACE", NUMBER, "late")
+        assert isinstance(failure(first), errors.Throttled)
+        assert submitted(late).message_ids == ("1",)
+
+
 @pytest.mark.parametrize(("status", "kind"), [(0x58, errors.Throttled), (0x14, errors.QueueFull)])
 def test_throttling_that_does_not_end_on_connections_that_do(status: int, kind: type[ServiceError]) -> None:
     def throttle(peer: Peer, pdu: SubmitSm) -> None:
@@ -1505,6 +1521,29 @@ def test_a_peer_that_reads_nothing() -> None:
         stalled.set()
     assert {isinstance(kind, OutcomeUnknown) for kind in kinds} == {True, False}
     assert all(isinstance(kind, (OutcomeUnknown, NotSent)) for kind in kinds)
+
+
+def test_what_a_peer_that_reads_nothing_was_not_sent_goes_by_the_next_connection() -> None:
+    count = 400  # of 38 KB, of which the systems' buffers take a part
+    ended = threading.Event()
+
+    def script(peer: Peer, pdu: Pdu) -> None:
+        if peer is peer.smsc.peers[0] and isinstance(pdu, BindTransmitter):
+            peer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.obey(pdu)
+            ended.wait(20)
+            raise Hangup
+        peer.obey(pdu)
+
+    with Smsc(script) as smsc, transmitter(smsc, timeout=2.0, window=count, long="payload") as sms:
+        futures = [sms.submit("M", f"2547220{number:05}", "x" * 38_000) for number in range(count)]
+        wait(futures, 30)
+        ended.set()
+        told = [future.exception() or future.result() for future in futures]
+    accepted = [message.recipient for message in told if isinstance(message, SubmittedMessage)]
+    assert accepted == [pdu.destination_addr for pdu in smsc.taken]
+    assert 0 < len(accepted) < count
+    assert sum(isinstance(error, OutcomeUnknown) for error in told) == count - len(accepted)
 
 
 # On the way
