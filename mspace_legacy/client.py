@@ -226,14 +226,16 @@ class Client:
         """What became of the message with this id, as `SentMessage.message_id` gives it. v2 only.
 
         :raises Unsupported: on the legacy API.
+        :raises ReplyError: the reply tells of other messages, or of this one more than one thing.
         """
         call = DeliveryReports(self._username, _text("message_id", message_id))
         request = self._encode(call)
         reports = self._answer(call, request)
-        for report in reports:
-            if report.message_id == message_id:
-                return report
-        raise _of_another(request, f"message {message_id!r}", repr(reports[0].message_id), reports)
+        told = {report for report in reports if report.message_id == message_id}
+        if len(told) == 1:
+            return told.pop()
+        other = "several that contradict each other" if told else repr(reports[0].message_id)
+        raise _of_another(request, f"message {message_id!r}", other, reports)
 
     def segments(self, message: str) -> Segments:
         """How many segments `message` takes: what it costs, in credits, for each recipient. Nothing is sent."""

@@ -147,6 +147,16 @@ def test_where_v2_lives_may_stand_in_the_environment(
         Client.v2("demo", KEY, base_url="")
 
 
+def test_delivery_reports_that_contradict_each_other_tell_nothing(scripted: ScriptedServer) -> None:
+    report = '{"messageId": "7", "status": %s, "statusDescription": "%s"}'
+    delivered, failed = report % (3, "Delivered"), report % (5, "Failed")
+    scripted.script = [reply(f'{{"message": [{first}, {delivered}]}}'.encode()) for first in (delivered, failed)]
+    with MAKERS["json"](scripted.url) as client:
+        assert client.delivery_report("7").delivered
+        with pytest.raises(ReplyError, match="message '7', the reply tells of several that contradict each other"):
+            client.delivery_report("7")
+
+
 def test_a_delivery_report_of_another_message_is_none(scripted: ScriptedServer) -> None:
     scripted.script = [reply(b'{"message": [{"messageId": "8", "status": 3, "statusDescription": "Delivered"}]}')]
     with MAKERS["json"](scripted.url) as client:
