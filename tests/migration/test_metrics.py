@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -114,6 +116,32 @@ def test_the_counts_of_several_processes_have_their_room_on_the_disk(
         PrometheusMetrics()
 
 
+def test_the_room_that_is_there_already_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be given the number of one before it, of which only one file was made."""
+    counters = tmp_path / f"counter_{os.getpid()}.db"
+    counters.write_bytes(bytes(1 << 20))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    PrometheusMetrics()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+# Elsewhere a process has no bound of descriptors that could be set.
+@pytest.mark.skipif(os.name != "posix", reason="resource is of POSIX")
+def test_without_a_descriptor_for_its_counts_a_gateway_says_so(tmp_path: Path) -> None:
+    program = (
+        "import resource\n"
+        "from mspace_legacy.migration.metrics import PrometheusMetrics\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
+        "try:\n"
+        "    PrometheusMetrics()\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+    )
+    there = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=there, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == os.strerror(errno.EMFILE)
+
+
 def test_what_can_not_be_counted_is_answered(
     emulator: Emulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -125,7 +153,9 @@ def test_what_can_not_be_counted_is_answered(
     gateway = Gateway(settings, transport=emulator, metrics=Broken())
     assert ask(gateway, f"{PATH}/sendtext/username=demo/password=demo-password{SEND}").status == 200
     assert len(emulator.ledger.messages()) == 1
-    assert "was not counted: OSError" in caplog.text
+    told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == 1
+    assert re.fullmatch("request=[0-9a-f]{16} was not counted: OSError", told[0])
 
 
 def test_comparisons_are_counted(gateway: Gateway) -> None:

@@ -414,6 +414,15 @@ def test_whoever_counts_is_told_of_each() -> None:
     assert told == [("balance", "equal"), ("balance", "different")]
 
 
+def test_a_count_that_fails_is_logged_and_the_comparison_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(operation: str, result: str) -> None:
+        raise OSError("no descriptor is left")
+
+    assert compared(b"1", b"1", on_count=fail).equal
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage() == "balance: a comparison was not counted: OSError"
+
+
 def test_a_text_is_no_collection_of_names() -> None:
     with pytest.raises(errors.WrongType, match=r"^ignore is the text 'order': give a collection of names, such as"):
         Comparisons(ignore="order")

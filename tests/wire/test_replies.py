@@ -501,6 +501,8 @@ def test_a_list_that_leaves_an_account_out_is_none(body: str) -> None:
         ("balance", '[{"smsBalance": "20", "clientname": "another"}]', "it may be another account's balance"),
         ("balance", '{"status": 401, "balance": 0}', "it tells a failure"),
         ("subusers", '{"subUserName": "a", "children": []}', "an account stands around others"),
+        ("subusers", '[{"subUserName": "a"}]', ", a record has no smsbalance or balance: "),
+        ("balance", '[{"smsBalance": 1, "balance": 2}]', ", a record has more than one smsbalance or balance: "),
     ],
 )
 def test_why_it_can_not_be_read_is_told(operation: str, body: str, told: str) -> None:
@@ -521,6 +523,7 @@ _REFUSED = '{"recipient": "0733", "status": 0, "statusDescription": "Invalid num
         f'{{"a": {{"b": {{"c": {{"d": [{_TAKEN}]}}}}}}}}',
         f"[[{_TAKEN}], [{_REFUSED}]]",
         f'{{"message": [{_TAKEN}, {_REFUSED[:9]}',
+        f"[{_TAKEN}, {_REFUSED[:9]}",
         f'{{"message": [{_TAKEN}, {{"status": 0, "status": 1}}]}}',
         "<r><message><status>111</status></message><message><stat",
     ],
