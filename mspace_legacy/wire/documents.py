@@ -37,7 +37,9 @@ MEDIA_TYPES: dict[Form, str] = {"text": "text/plain", "json": "application/json"
 _LONGEST_NUMBER = 18
 """Digits. More would not fit a 64-bit integer, and reading thousands of them takes quadratic time."""
 
-_DEEPEST_XML = 50
+_DEEPEST = 50
+"""Levels of either form. What reads a document may call itself for each, and Python bounds how often, but not JSON."""
+
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """XML 1.0, section 2.2: what is not a Char. Named one by one: a set that is the complement of nearly all of Unicode
 takes as long to compile as a large module to import."""
@@ -57,10 +59,25 @@ def parse_json(text: str, *, unique: bool = False, numbers_as_text: bool = False
     hook = _unique_keys if unique else None
     whole, broken = (str, str) if numbers_as_text else (_whole_number, None)
     try:
-        return json.loads(text, parse_int=whole, parse_float=broken, parse_constant=_refuse, object_pairs_hook=hook)
+        value = json.loads(text, parse_int=whole, parse_float=broken, parse_constant=_refuse, object_pairs_hook=hook)
+        _check_depth(value)
+        return value
     except (ValueError, RecursionError) as error:
         reason = type(error).__name__
     raise Unreadable(f"not JSON ({reason})")
+
+
+def _check_depth(value: Any) -> None:
+    # By levels, as a call for each would be what is bounded here.
+    level = [value]
+    for _ in range(_DEEPEST):
+        members = (
+            item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))
+        )
+        level = [member for each in members for member in each if isinstance(member, (dict, list))]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _whole_number(digits: str) -> int:
@@ -97,7 +114,7 @@ def parse_xml(body: bytes) -> Element:
 
         def start(self, tag: Any, attrs: Any) -> Element:
             self.depth += 1
-            if self.depth > _DEEPEST_XML:
+            if self.depth > _DEEPEST:
                 raise ValueError("too deep")
             return super().start(tag, attrs)
 

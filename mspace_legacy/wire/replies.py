@@ -126,7 +126,8 @@ _NOT_DONE = re.compile(
 )
 """The words of what was done leave open, beside a status that refuses, that it was, but not behind such ones."""
 _NO_ERROR = re.compile(
-    r"\W*(?:0+|false|none|null|nil|n/?a|ok|(?:no|0)[ _-]?errors?(?: found)?|(?:message sent )?success\w*)?\W*", re.I
+    r"\W*(?:(?:0+|false|none|null|nil|n/?a|ok|(?:no|0)[ _-]?errors?(?: found)?|(?:message sent )?success\w*)\W*)?",
+    re.I,
 )
 _HTTP_FAILURE = re.compile("[45][0-9][0-9]")
 _SUCCEEDED = re.compile(r"\bsuccess", re.IGNORECASE)

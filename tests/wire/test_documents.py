@@ -118,6 +118,16 @@ def test_what_is_no_json_says_why() -> None:
             parse_json(text)
 
 
+def test_json_is_fifty_deep_at_most() -> None:
+    for opened, closed in (("[", "]"), ('{"a":', "}"), ('[{"b": 1, "a":', "}]")):
+        levels = len(closed)
+        assert parse_json(opened * (50 // levels) + "1" + closed * (50 // levels))
+        for times in (50 // levels + 1, 500, 990, 1500):
+            with pytest.raises(Unreadable, match=r"^not JSON \(RecursionError\)$"):
+                parse_json(opened * times + "1" + closed * times)
+    assert len(parse_json("[" + "[[1]]," * 100 + "1]")) == 101
+
+
 def test_a_key_that_comes_twice() -> None:
     assert parse_json('{"a": 1, "a": 2}') == {"a": 2}
     assert parse_json('{"a": {"b": 1}, "b": 2}', unique=True) == {"a": {"b": 1}, "b": 2}

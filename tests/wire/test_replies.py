@@ -1454,6 +1454,8 @@ BIG: dict[str, tuple[str, str, str, str]] = {
     "many JSON lists": ("[", "[],", "", "[]]"),
     "many JSON texts": ("[", '"ab",', "", '"a"]'),
     "many errors": ("[", '{"error":"a"},', "", "{}]"),
+    "an error of marks": ('{"error":"', "!", "", 'a"}'),
+    "an error of blanks": ('{"error":"0', " ", "", 'a"}'),
     "a long number": ("", "9", "", ""),
     "a long JSON number": ("[", "9", "", "]"),
     "a long JSON fraction": ("[0.", "9", "", "]"),
@@ -1484,6 +1486,14 @@ def check_time(body: bytes, content_type: str = "") -> None:
         read("sendtext", body, 200, content_type)
     # About a second at most on a machine of these years; what is quadratic takes minutes.
     assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize("depth", [40, 50, 500, 900, 990, 1500])
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"error":', "}"), ('{"message":[', "]}")])
+def test_a_success_beside_what_is_nested_deep_is_unknown(opened: str, closed: str, depth: int) -> None:
+    nested = opened * depth + "1" + closed * depth
+    for status in (200, 400):
+        assert isinstance(failed("sendtext", f"[{_TAKEN}, {nested}]", status), OutcomeUnknown)
 
 
 @pytest.mark.parametrize("name", BIG)
