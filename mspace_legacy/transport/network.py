@@ -180,15 +180,17 @@ def _refuse_what_spoke_first(sock: socket.socket) -> None:
     except ssl.SSLWantReadError:  # only the tickets of a session
         sock.settimeout(patience)
         return
+    except ssl.SSLEOFError:
+        came = b""
     raise _SpokeFirst("a reply before the request") if came else _SpokeFirst("the end before the request")
 
 
 class _Connection(_TellsProgress, HTTPConnection):
-    """To an http URL, or to a proxy."""
+    """To the service or a proxy, over TCP."""
 
 
 class _SecureConnection(_TellsProgress, HTTPSConnection):
-    """To an https URL."""
+    """To the service or a proxy, over TLS; or to the service by TLS within a proxy's tunnel."""
 
 
 class _Idle(queue.LifoQueue[Any]):
@@ -371,6 +373,9 @@ class Network:
         return response if authorization is None else _without(authorization, response)
 
     def _read(self, raw: Any) -> bytes:
+        if raw.status < 200 or raw.status == http.HTTPStatus.PARTIAL_CONTENT:
+            # No reply yet, or a part, for which nobody asked.
+            raise http.client.IncompleteRead(b"")
         length = raw.length_remaining
         if length is not None and length > self._max_reply:
             raise TooLarge(f"{length} bytes")

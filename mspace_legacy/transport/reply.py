@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import math
 import re
 import socket
+import ssl
 import time
-from collections.abc import Callable
 from email.errors import InvalidHeaderDefect
 from typing import Any
 
@@ -62,11 +63,13 @@ class _WithinTime(io.RawIOBase):
 
 
 _MOST_LINES, _LONGEST_LINE = 100, 1 << 16
-_STATUS_LINE = re.compile(rb"(HTTP/(?:1\.[0-9]|0\.9))[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\0\r\n]*))?[ \t]*\r?\n")
+_STATUS_LINE = re.compile(rb"(HTTP/(?:1\.[0-9]|0\.9))[ \t]+([1-9][0-9]{2})(?:[ \t]([^\0\r\n]*))?\r?\n")
 _HEADER = re.compile(rb"([^\0-\x20:\x7f]+)[ \t]*:([^\0\r\n]*)\r?\n")
 _FOLDED = re.compile(rb"[ \t]([^\0\r\n]*)\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
-"""The lines of a reply, as RFC 9112 has a client read what others write."""
+_LENGTH = re.compile("[0-9]{1,18}", re.ASCII)
+# The lines of a reply, as RFC 9112 has a client read what others write. No two parts of one may match the same, as a
+# service that puts in a long run of it would have a search try each place to part it at.
 
 
 class Reply(http.client.HTTPResponse):
@@ -80,9 +83,6 @@ class Reply(http.client.HTTPResponse):
     :param room: bytes that may come over the wire.
     """
 
-    # Of http.client, which reads them nowhere else.
-    _check_close: Callable[[], bool]
-
     def __init__(self, sock: socket.socket, *args: Any, room: float, **kwargs: Any) -> None:
         super().__init__(_WithinTime(sock, room), *args, **kwargs)  # type: ignore[arg-type]  # makefile() is all it calls
 
@@ -95,9 +95,6 @@ class Reply(http.client.HTTPResponse):
             self.headers = self.msg = self._headers()
             if status == http.HTTPStatus.SWITCHING_PROTOCOLS:
                 raise http.client.HTTPException("it speaks another protocol from here on")
-        if status == http.HTTPStatus.PARTIAL_CONTENT:
-            # For no part was asked.
-            raise http.client.IncompleteRead(b"")
         self.version = 10 if version in (b"HTTP/1.0", b"HTTP/0.9") else 11
         self.code, self.status, self.reason = status, status, reason
         # http.client knows by itself that the reply to HEAD has none.
@@ -110,7 +107,7 @@ class Reply(http.client.HTTPResponse):
                 # It may have been told by a line that can't be read.
                 raise http.client.HTTPException("its head can't be read")
         else:
-            self.will_close = self._check_close()
+            self.will_close = self._closes()
 
     def _line(self) -> bytes:
         line = self.fp.readline(_LONGEST_LINE)
@@ -121,7 +118,11 @@ class Reply(http.client.HTTPResponse):
         raise http.client.IncompleteRead(b"")
 
     def _status_line(self) -> tuple[bytes, int, str]:
-        if not self.fp.peek(1):
+        try:
+            came = self.fp.peek(1)
+        except ssl.SSLEOFError:
+            came = b""
+        if not came:
             raise http.client.RemoteDisconnected("no reply")
         found = _STATUS_LINE.fullmatch(self._line())
         if found is None:
@@ -149,22 +150,33 @@ class Reply(http.client.HTTPResponse):
         return message
 
     def _is_chunked(self) -> bool:
-        coding = ",".join(self.headers.get_all("transfer-encoding", ["identity"])).lower()
-        if coding in ("identity", "chunked"):
-            return coding == "chunked"
+        # A server that hands on the headers of another may say it twice.
+        codings = set(self._listed("transfer-encoding"))
+        if codings <= {"identity", "chunked"}:
+            return "chunked" in codings
         raise http.client.HTTPException("the transfer coding of its body is not known")
 
     def _told_length(self) -> int | None:
         """Bytes of the body; None where it ends by its last chunk, or with the connection."""
-        told = self.headers.get_all("content-length")
-        if self.chunked or told is None:
+        if self.chunked or "content-length" not in self.headers:
             return None
-        lengths = {length.strip(" \t") for line in told for length in line.split(",")}
-        length = lengths.pop()
-        if lengths or not length.isdecimal():
+        told = self._listed("content-length")
+        lengths = {int(length) if _LENGTH.fullmatch(length) else None for length in told}
+        length = lengths.pop() if len(lengths) == 1 else None
+        if length is None:
             # Nobody knows then whether the body is whole (RFC 9112, section 6.3).
             raise http.client.HTTPException("the length of its body can't be read")
-        return int(length)
+        return length
+
+    def _closes(self) -> bool:
+        """Whether nothing more is to be sent by the connection (RFC 9112, sections 6.1 and 9.3)."""
+        options = self._listed("connection")
+        return "close" in options or (self.version == 10 and (self.chunked or "keep-alive" not in options))
+
+    def _listed(self, name: str) -> list[str]:
+        """The members of a header that is a list, in lower case, of all the lines that it has."""
+        lines = self.headers.get_all(name, [])
+        return [member.strip(" \t").lower() for line in lines for member in line.split(",")]
 
     # What http.client calls as it reads chunks
 
@@ -178,6 +190,11 @@ class Reply(http.client.HTTPResponse):
             self.chunk_left = None
         left: int | None = super()._get_chunk_left()  # type: ignore[misc]  # it has no types
         return left
+
+    def _read_and_discard_trailer(self) -> None:
+        # Behind the last chunk it is whole, however it ends (RFC 9112, section 9.8).
+        with contextlib.suppress(ssl.SSLEOFError):
+            super()._read_and_discard_trailer()  # type: ignore[misc]  # it has no types
 
     def _read_next_chunk_size(self) -> int:
         found = _CHUNK_SIZE.fullmatch(self._line())

@@ -322,8 +322,11 @@ def test_a_reply_without_a_body_is_whole(scripted: ScriptedServer, method: str, 
 
 @pytest.mark.parametrize(
     ("version", "header", "connections"),
-    [("1.0", "", 2), ("1.0", "Connection: Keep-Alive\r\n", 1), ("1.1", "", 1), ("1.1", "Connection: Close\r\n", 2)],
-)
+    [
+        ("1.0", "", 2), ("1.0", "Connection: Keep-Alive\r\n", 1), ("1.1", "", 1), ("1.1", "Connection: Close\r\n", 2),
+        ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", 2), ("1.1", "Connection: x, Close\r\n", 2),
+    ],
+)  # fmt: skip
 def test_a_connection_is_used_again_as_the_reply_tells(
     scripted: ScriptedServer, version: str, header: str, connections: int
 ) -> None:
@@ -344,6 +347,9 @@ def test_a_connection_is_used_again_as_the_reply_tells(
         "Content-Length: 2, 2\r\nContent-Length: 2\r\n\r\n50",
         "Content-Length:\t2 \r\n\r\n50",
         "content-length : 2\n\n50",
+        "Content-Length: 2\r\nContent-Length: 02\r\n\r\n50",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n50\r\n0\r\n\r\n",
+        "Transfer-Encoding: identity, chunked\r\n\r\n2\r\n50\r\n0\r\n\r\n",
     ],
 )
 def test_what_tells_where_a_body_ends(scripted: ScriptedServer, coded: str) -> None:
@@ -352,6 +358,17 @@ def test_what_tells_where_a_body_ends(scripted: ScriptedServer, coded: str) -> N
     assert [network.handle(read(scripted.url)).body for _ in range(2)] == [b"50", b"50"]
     network.close()
     assert scripted.connections == 1
+
+
+@pytest.mark.parametrize("line", ["HTTP/1.1 200 %s\0", "HTTP/1.1 200%s\0", "HTTP/1.1 %s", "HTTP/1.1 200 a%sb\0"])
+@pytest.mark.parametrize("run", [" ", "\t", " \t", "1", "a "])
+def test_a_status_line_is_read_in_time_that_grows_with_it(scripted: ScriptedServer, line: str, run: str) -> None:
+    """A search that tries to part a run at each place holds up all threads of the process, whatever the time-out."""
+    scripted.script = [raw((line % (run * 20_000) + "\r\n\r\n").encode())]
+    began = time.process_time()
+    with pytest.raises(errors.ReplyLost):
+        fetch(read(scripted.url))
+    assert time.process_time() - began < 2
 
 
 def test_a_body_that_is_coded_as_nothing_is_read_by_its_length(scripted: ScriptedServer) -> None:
@@ -592,45 +609,74 @@ def test_a_reply_that_comes_twice_in_one_record_is_not_the_next_ones() -> None:
         server.close()
 
 
+def serve_once_by_tls(
+    authority: trustme.CA, listener: socket.socket, told: bytes, *, asked: bool = True, orderly: bool = False
+) -> None:
+    """Say something to who comes, and end the connection: with TLS's alert or without."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+        if asked:
+            connection.recv(65536)
+        connection.sendall(told)
+        if orderly:
+            connection.settimeout(5)
+            with contextlib.suppress(OSError):
+                connection.unwrap()
+        else:
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
 @pytest.mark.parametrize(
-    ("length", "orderly", "is_whole"),
+    ("told", "orderly", "fault"),
     [
-        ("", True, True),
-        ("", False, False),
-        ("Content-Length: 2\r\n", False, True),
-        ("Content-Length: 3\r\n", True, False),
+        ("\r\n50", True, None),
+        ("\r\n50", False, "cut-short"),
+        ("Content-Length: 2\r\n\r\n50", False, None),
+        ("Content-Length: 3\r\n\r\n50", True, "cut-short"),
+        ("Transfer-Encoding: chunked\r\n\r\n2\r\n50\r\n0\r\n", False, None),
+        ("Transfer-Encoding: chunked\r\n\r\n2\r\n50\r\n", False, "cut-short"),
+        ("Transfer-Encoding: chunked\r\n\r\n2\r\n50\r\n", True, "cut-short"),
+        ("", False, "cut-short"),
+        (None, False, "closed"),
+        (None, True, "closed"),
     ],
 )
-def test_over_tls_a_reply_without_a_length_ends_with_its_closing_alert(
-    length: str, orderly: bool, is_whole: bool
+def test_over_tls_a_reply_ends_by_its_framing_or_with_the_closing_alert(
+    told: str | None, orderly: bool, fault: str | None
 ) -> None:
     """RFC 9112, section 9.8: whoever sits between can end a TCP connection, and no TLS."""
-    authority = trustme.CA()
-    context, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority, trusting = trustme.CA(), ssl.create_default_context()
     authority.configure_trust(trusting)
-
-    def serve(listener: socket.socket) -> None:
-        with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
-            connection.recv(65536)
-            connection.sendall(f"HTTP/1.1 200 OK\r\n{length}\r\n50".encode())
-            if orderly:
-                connection.settimeout(5)
-                with contextlib.suppress(OSError):
-                    connection.unwrap()
-            else:
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
+    answer = b"" if told is None else f"HTTP/1.1 200 OK\r\n{told}".encode()
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
-        served = threads.submit(serve, listener)
+        served = threads.submit(serve_once_by_tls, authority, listener, answer, orderly=orderly)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        if is_whole:
+        if fault is None:
             assert fetch(send(url), ssl_context=trusting).body == b"50"
         else:
             with pytest.raises(OutcomeUnknown) as caught:
                 fetch(send(url), ssl_context=trusting)
-            assert vars(caught.value)["fault"] == "cut-short"
+            assert vars(caught.value)["fault"] == fault
         served.result()
+
+
+def test_what_hangs_up_behind_the_handshake_is_sent_nothing() -> None:
+    authority, threads = trustme.CA(), ThreadPoolExecutor(1)
+
+    class Slow(ssl.SSLContext):
+        def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+            wrapped = super().wrap_socket(*args, **kwargs)
+            served.result(10)
+            return wrapped
+
+    trusting = Slow(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(trusting)
+    with socket.create_server(("127.0.0.1", 0)) as listener, threads:
+        served = threads.submit(serve_once_by_tls, authority, listener, b"", asked=False)
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        error = assert_not_sent(send(url), "not-connected", ssl_context=trusting)
+    assert "there came the end before the request" in str(error)
 
 
 def test_the_certificates_of_the_system_are_verified_and_read_once(
