@@ -953,12 +953,15 @@ def reply_heads(data: bytes) -> None:
     ours, theirs = _begun(partial(Reply, room=1 << 20), data), _begun(HTTPResponse, data)
     if ours is None:
         return
-    assert theirs is not None
+    if theirs is None:
+        # It does not know a number behind which only white space of Unicode stands.
+        assert ours.reason == ""
+        return
     # Its parser is for mail, and goes its own way behind such lines.
     odd = ours.headers.defects or theirs.headers.defects or b"\r" in data.replace(b"\r\n", b"")
     # Nor does http.client read a coding, or what the connection is to be, but from one line of one member.
-    codings = ours.headers.get_all("transfer-encoding", [])
-    odd = odd or len(codings) > 1 or "," in "".join(codings)
+    codings = [coding.lower() for coding in theirs.headers.get_all("transfer-encoding", [])]
+    odd = odd or codings not in ([], ["chunked"])
     options = re.split("[ \t]*,[ \t]*", ",".join(ours.headers.get_all("connection", [])).lower())
     assert ours.will_close or "close" not in options
     if not (odd or theirs.status < 200 or re.search(rb"\n[ \t]|[ \t]:|\nFrom ", data)):
