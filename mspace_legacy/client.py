@@ -226,14 +226,14 @@ class Client:
         """What became of the message with this id, as `SentMessage.message_id` gives it. v2 only.
 
         :raises Unsupported: on the legacy API.
-        :raises ReplyError: the reply tells of other messages, or of this one more than one thing.
+        :raises ReplyError: the reply tells of other messages, or of this one by reports with different statuses.
         """
         call = DeliveryReports(self._username, _text("message_id", message_id))
         request = self._encode(call)
         reports = self._answer(call, request)
-        told = {report for report in reports if report.message_id == message_id}
-        if len(told) == 1:
-            return told.pop()
+        told = [report for report in reports if report.message_id == message_id]
+        if len({report.status for report in told}) == 1:
+            return told[0]
         other = "several that contradict each other" if told else repr(reports[0].message_id)
         raise _of_another(request, f"message {message_id!r}", other, reports)
 

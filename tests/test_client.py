@@ -149,9 +149,10 @@ def test_where_v2_lives_may_stand_in_the_environment(
 
 
 def test_delivery_reports_that_contradict_each_other_tell_nothing(scripted: ScriptedServer) -> None:
-    report = '{"messageId": "7", "status": %s, "statusDescription": "%s"}'
-    delivered, failed = report % (3, "Delivered"), report % (5, "Failed")
-    scripted.script = [reply(f'{{"message": [{first}, {delivered}]}}'.encode()) for first in (delivered, failed)]
+    report = '{"messageId": "7", "status": %s, "statusDescription": "%s", "recipient": "%s"}'
+    delivered, failed = report % (3, "Delivered", "0722"), report % (5, "Failed", "0733")
+    also = report % (3, "Delivered at 9:00", "0733")
+    scripted.script = [reply(f'{{"message": [{delivered}, {other}]}}'.encode()) for other in (also, failed)]
     with MAKERS["json"](scripted.url) as client:
         assert client.delivery_report("7").delivered
         with pytest.raises(ReplyError, match="message '7', the reply tells of several that contradict each other"):

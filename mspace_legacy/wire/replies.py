@@ -99,7 +99,8 @@ _REFUSING = re.compile(
 )
 _NOT_REFUSING = re.compile(
     r"(?<!not )(?<!not be )(?<!n't be )(?<!to be )\b(?:success|(?:sent|queued|accepted|submitted|delivered|ok)\b)"
-    r"|\btopped up\b|\b(?:no|not|0|zero|without)[ _-]?(?:error|fail|reject|den|block|invalid)",
+    r"|\btopped up\b|\b(?:no|not|0|zero|without)[ _-]?(?:error|fail|reject|den|block|invalid)"
+    r"|\b(?:error|fail|reject|den|block|invalid)\w*(?: \w+)?\s?[:=]\s?(?:0|none|nil)\b",
     re.I,
 )
 """What leaves open, beside the words of a failure, that it is none: those of a success, or that there was none."""
@@ -125,10 +126,19 @@ _NOT_DONE = re.compile(
     r"\b(?:not|no|never|none|nothing|0|zero|without|too many|limit|maximum|fail\w*|unable|cannot)\b|n't\b", re.I
 )
 """The words of what was done leave open, beside a status that refuses, that it was, but not behind such ones."""
+_NOT_FOUND = re.compile(
+    r"(?:\bnot|n't) (?:be )?(?:found|exist|available|known|read)|"
+    r"\b(?:no such|unknown|unable|cannot|could ?n[o']t)\b",
+    re.I,
+)
+"""Beside a balance of 0: that it is none."""
+_OF_SOME = re.compile(r"\b(?:some|part(?:ial|ly)?|[1-9][0-9]*|numbers?|recipients?)\b", re.I)
+"""What a failure that is told around messages tells of other recipients alone."""
 _NO_ERROR = re.compile(
     r"\W*(?:(?:0+|false|none|null|nil|n/?a|ok|(?:no|0)[ _-]?errors?(?: found)?|(?:message sent )?success\w*)\W*)?",
     re.I,
 )
+_PAGE = re.compile(r"(?:\s|<\?[^>]*>|<!--(?:(?!-->).)*-->)*<(?:!doctype|html)", re.I | re.S)
 _HTTP_FAILURE = re.compile("[45][0-9][0-9]")
 _SUCCEEDED = re.compile(r"\bsuccess", re.IGNORECASE)
 _TOPPED_UP = re.compile(r"successful(?:ly)? top ?up of ([0-9]{1,18}) sms to (.*)", re.IGNORECASE | re.DOTALL)
@@ -188,7 +198,7 @@ def decode_reply(call: Call[R], response: Response, redact: Callable[[str], str]
     :raises ReplyError: the reply can't be understood.
     :raises OutcomeUnknown: either of these, where the call is a send or a top-up that may have been acted on.
     """
-    content = Content()
+    content = None
     try:
         # Where a name stands twice, JSON leaves open which counts.
         content = content_of(response, unique=not call.repeatable)
@@ -214,7 +224,7 @@ def decode_document(
 
     :raises ServiceError, ReplyError, OutcomeUnknown: there is no such document, for the reasons of `decode_reply`.
     """
-    content = Content()
+    content = None
     try:
         content = content_of(response)
         return _document(response, kind)
@@ -255,9 +265,9 @@ def _masked(told: R, redact: Callable[[str], str]) -> R:
 
 
 def _failure(
-    call: Call[Any], response: Response, content: Content, problem: str, redact: Callable[[str], str]
+    call: Call[Any], response: Response, read: Content | None, problem: str, redact: Callable[[str], str]
 ) -> MSpaceError:
-    status = response.status
+    status, content = response.status, read or Content()
     words = [
         word for word in (*content.words, *_record_words(content.records or ())) if len(word) <= _LONGEST_FAILURE
     ]
@@ -270,7 +280,7 @@ def _failure(
 
     error: MSpaceError
     if not call.repeatable and (
-        _claims_success(content, response) or (status < 300 and _may_be_no_failure(call, words))
+        _claims_success(read, response) or (status < 300 and _may_be_no_failure(call, words))
     ):
         # What it says elsewhere, or by its status, contradicts that: who knows?
         error = ReplyError(f"{said}, {problem}", body=body, status=status)
@@ -297,7 +307,7 @@ def leaves_open(response: Response) -> bool:
     try:
         content = content_of(response)
     except Unreadable:
-        content = Content()
+        content = None
     return _may_have_acted(response.status) or _claims_success(content, response)
 
 
@@ -310,12 +320,15 @@ def _may_have_acted(status: int) -> bool:
     return not 400 <= status < 500 and status not in (301, 307, 308)
 
 
-def _claims_success(content: Content, response: Response) -> bool:
-    """Whether anything in it tells of something done, or leaves it open."""
-    if content == Content():
+def _claims_success(content: Content | None, response: Response) -> bool:
+    """Whether anything in it tells of something done, or leaves it open. There is no content if it can't be read."""
+    if content is None:
         # Such as a document that was cut short.
         text = response.text().strip()
         return text[:1] in ("[", "{", "<") and not _is_page(text) and bool(_SAYS_DONE.search(text))
+    if content == Content():
+        # Its names mean nothing here.
+        return _tells_done(response.text())
     records: list[Record] = [*(content.records or ()), *content.spoilt]
     told = (
         outcome_of(*_told_status(record))
@@ -377,7 +390,7 @@ def content_of(response: Response, *, unique: bool = False) -> Content:
     if not body:
         raise Unreadable("it is empty")
     if body.startswith(b"<"):
-        if _is_page(body[:9].decode("latin-1")):
+        if _is_page(body[:_LONGEST_FAILURE].decode("latin-1")):
             raise Unreadable("it is a page of HTML")
         return _of_element(parse_xml(body))
     text = response.text().removeprefix("\ufeff").strip()
@@ -392,7 +405,7 @@ def content_of(response: Response, *, unique: bool = False) -> Content:
 
 
 def _is_page(text: str) -> bool:
-    return text[:9].lower() == "<!doctype" or text[:5].lower() == "<html"
+    return bool(_PAGE.match(text))
 
 
 def _of_json(value: dict[str, Any] | list[Any], wrappings: int) -> Content:
@@ -429,7 +442,7 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
         content.spoilt = list(_buried([members[key] for key in wrapped]))
     content.words = [*_words(record), *content.words]
     # Of an object around others it tells of them all; else it may be one message's.
-    failed = bool(wrapped) and _tells_failure(record)
+    failed = bool(wrapped) and _refuses(record)
     content.is_error = content.is_error or failed or _is_called_failure(members)
     return content
 
@@ -464,7 +477,7 @@ def _refuses(record: Record) -> bool:
 
 def _tells_failure(record: Record) -> bool:
     """Whether its status is one, or its words say so and nothing else."""
-    words = _description(record)
+    words = _description(record if _tells_error(record.get("error")) else {**record, "error": ""})
     return _refuses(record) or bool(_REFUSING.search(words) and not _NOT_REFUSING.search(words))
 
 
@@ -497,7 +510,7 @@ def _of_element(root: Element) -> Content:
     repeated = _repeated(root)
     records = repeated or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
     # As in JSON: of an element around others it tells of them all.
-    failed = _is_called_failure(outermost) or (bool(repeated) and _tells_failure(outermost))
+    failed = _is_called_failure(outermost) or (bool(repeated) and _refuses(outermost))
     around = outermost if repeated else {}
     return Content(records=records, around=around, words=_words(outermost), is_error=failed)
 
@@ -546,10 +559,11 @@ def _balance(call: Call[Any], content: Content) -> int:
     owners = [record[name] for name in (*_SUB_USER_NAME, *_CLIENT_NAME) if name in record]
     if any(owner.strip() != call.username for owner in owners) or any(name in content.around for name in _BALANCE):
         raise Unreadable("it may be another account's balance")
-    words = _description(record)
-    if _tells_failure(record) or (_NOT_DONE.search(words) and not _NOT_REFUSING.search(words)):
+    _check_tells_no_failure(record, content.around)
+    balance = _number(_field(record, _BALANCE))
+    if balance == 0 and _NOT_FOUND.search(_description(record)):
         raise Unreadable("it tells a failure")
-    return _number(_field(record, _BALANCE))
+    return balance
 
 
 def _login(call: Call[Any], content: Content) -> bool:
@@ -584,7 +598,13 @@ def _reseller_clients(call: Call[Any], content: Content) -> list[ResellerClient]
 def _accounts(content: Content, names: tuple[str, ...]) -> list[tuple[str, int]]:
     if any(name in content.around for name in names):
         raise Unreadable("an account stands around others")
+    _check_tells_no_failure(content.around)
     return [(_field(record, names), _number(_field(record, _BALANCE))) for record in _records(content)]
+
+
+def _check_tells_no_failure(*records: Record) -> None:
+    if any(map(_tells_failure, records)):
+        raise Unreadable("it tells a failure")
 
 
 def _delivery_reports(call: DeliveryReports, content: Content) -> list[DeliveryReport]:
@@ -610,6 +630,11 @@ def _sent_messages(call: SendText, content: Content) -> list[SentMessage]:
         raise Unreadable("it holds no message")
     if any(map(failure_kind, set(content.words).difference(_record_words(content.records)))):
         raise Unreadable("it tells a failure beside them")
+    # Of some, it may well tell that beside what became of the others.
+    are_all = len(messages) >= len(call.recipients) or not all(message.recipient for message in messages)
+    is_of_all = are_all or not _OF_SOME.search(_description(content.around))
+    if is_of_all and all(message.outcome is Outcome.ACCEPTED for message in messages):
+        _check_tells_no_failure(content.around)
     # A record that names its recipient speaks of that one. Where none does, and all tell the same documented
     # failure, they speak of the send as a whole.
     kinds = {failure_kind(message.words) for message in messages if not message.recipient}
@@ -752,9 +777,9 @@ def _records(content: Content) -> list[Record]:
 
 
 def _field(record: Record, names: tuple[str, ...]) -> str:
-    told = {record[name] for name in names if name in record}
-    if len(told) == 1:
-        return told.pop()
+    told = [record[name] for name in names if name in record]
+    if len({text.strip() for text in told}) == 1:
+        return told[0]
     raise Unreadable(f"a record has {'more than one' if told else 'no'} {' or '.join(names)}")
 
 

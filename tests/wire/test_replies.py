@@ -441,6 +441,30 @@ def test_an_envelope_that_contradicts_its_messages_leaves_them_open(around: dict
 
 
 @pytest.mark.parametrize(
+    "words",
+    ["1 recipient rejected", "Some numbers are invalid", "Partial failure", "Invalid numbers skipped: 1",
+     "Errors: 0", "errors: none", "failed = 0", "Blocked numbers: 0", "No errors"],
+)  # fmt: skip
+def test_a_summary_around_messages_takes_nothing_back_of_them(words: str) -> None:
+    done = {"messageId": "1", "recipient": "0722", "status": 111}
+    refused = {"recipient": "0733", "status": 400, "statusDescription": "Invalid number"}
+    told = [read("sendtext", json.dumps({"message": words, "data": data})) for data in ([done, refused], [done])]
+    outcomes = [[message.outcome for message in messages] for messages in told]
+    assert outcomes == [[Outcome.ACCEPTED, Outcome.REJECTED], [Outcome.ACCEPTED]]
+    all_refused = json.dumps({"message": words, "data": [refused, {**refused, "recipient": "0722"}]})
+    for status in (200, 400):
+        assert {message.outcome for message in read("sendtext", all_refused, status)} == {Outcome.REJECTED}
+
+
+def test_a_failure_around_all_of_the_messages_leaves_them_open() -> None:
+    done = [{"messageId": name, "recipient": name, "status": 111} for name in ("0722", "0733")]
+    body = json.dumps({"message": "2 numbers are invalid", "data": done})
+    assert isinstance(failed("sendtext", body), OutcomeUnknown)
+    nobodys = json.dumps({"message": "Some numbers are invalid", "data": [{"messageId": "1", "status": 111}]})
+    assert isinstance(failed("sendtext", nobodys), OutcomeUnknown)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         '{"success": false, "smsBalance": "0"}',
@@ -449,6 +473,9 @@ def test_an_envelope_that_contradicts_its_messages_leaves_them_open(around: dict
         "<r><status>failed</status><balance>0</balance></r>",
         '{"statusDescription": "Account not found", "balance": 0}',
         '{"statusDescription": "Lookup failed", "balance": 0}',
+        '{"message": "The user does not exist", "balance": 0}',
+        '{"statusDescription": "Lookup failed", "data": {"balance": 0}}',
+        '{"error": "unavailable", "balance": 7}',
     ],
 )
 def test_a_balance_that_comes_with_a_failure_is_none(body: str) -> None:
@@ -477,10 +504,26 @@ def test_what_may_be_the_balance_of_another_account_is_none(body: str) -> None:
         '{"status": 0, "statusDescription": "No error", "balance": 50}',
         '{"statusDescription": "success", "data": {"balance": 50}}',
         '[{"smsBalance": "50", "clientUserName": "u"}]',
+        '{"balance": 50, "smsBalance": " 50 "}',
+        '{"balance": 50, "error": "0"}',
+        '{"balance": 50, "error": 0}',
+        '{"balance": 50, "error": "none"}',
+        '{"balance": 50, "message": "Account limit 1000, no expiry. Do not reply"}',
+        '{"balance": 50, "message": "Failed messages: 0"}',
     ],
 )
 def test_a_balance_that_is_told_with_more_is_one(body: str) -> None:
     assert read("balance", body) == 50
+
+
+@pytest.mark.parametrize("words", ["Your balance is 0", "Your SMS balance: 0", "no credits", "You can not send"])
+def test_a_balance_of_nothing_is_one(words: str) -> None:
+    assert read("balance", json.dumps({"balance": "0", "message": words})) == 0
+
+
+def test_a_summary_around_accounts_is_no_failure() -> None:
+    body = {"message": "Invalid accounts: 0", "clients": [{"clientname": "a", "smsBalance": "20"}]}
+    assert read("resellerclients", json.dumps(body)) == [ResellerClient("a", 20)]
 
 
 @pytest.mark.parametrize(
@@ -521,6 +564,7 @@ _REFUSED = '{"recipient": "0733", "status": 0, "statusDescription": "Invalid num
         f'{{"message": [{_TAKEN}], "error": {{"code": 7}}}}',
         f'{{"description": "partly", "sent": {{"items": [{_TAKEN}]}}, "failed": {{"items": [{_REFUSED}]}}}}',
         f'{{"a": {{"b": {{"c": {{"d": [{_TAKEN}]}}}}}}}}',
+        '{"result": {"text": "Message sent successfully"}}',
         f"[[{_TAKEN}], [{_REFUSED}]]",
         f'{{"message": [{_TAKEN}, {_REFUSED[:9]}',
         f"[{_TAKEN}, {_REFUSED[:9]}",
@@ -541,6 +585,9 @@ def test_a_refusal_that_tells_somewhere_of_a_message_that_was_taken_is_unknown(b
         f'{{"errors": [{_REFUSED[:-1]}, "messageId": "7"}}], "failed": []}}',
         f'{{"errors": [{_REFUSED}, {{"status": 5, "statusDescription": "Sen',
         "<html>a message sent successfully looks like <status>111</status>",
+        '<?xml version="1.0"?>\n<!-- messages sent --> <!DOCTYPE html><p>success</p>',
+        '{"detail": "Authentication was not successful"}',
+        '{"msg": "Messages sent today: 0"}',
         "<!DOCTYPE html><p>success</p>",
     ],
 )
