@@ -297,14 +297,14 @@ class OutcomeUnknown(MSpaceError):
         if self.operation == "sendtext":
             # Most often there is none: the id would have come with the reply.
             has_id = self.result is not None and any(message.message_id for message in self.result.unknown)
-            report = ", or read the delivery report," if has_id else ""
+            report = ", or read the delivery report" if has_id else ""
             return (
-                f"the message may have been sent: compare the balance with what it was before{report} "
-                "before sending it again"
+                "the message may have been sent: before you send it again, compare the balance with what it was"
+                f"{report}"
             )
         return (
-            "the service may have acted on it: compare the balances of both accounts with what they were "
-            "before repeating it"
+            "the service may have acted on it: before you repeat it, compare the balances of both accounts with what "
+            "they were"
         )
 
     def __str__(self) -> str:

@@ -139,16 +139,17 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
     """`text` with the values of `password` and `apikey` masked, wherever they stand by their name.
 
     One of `secrets` that has four characters or more is masked wherever it stands, however a URL, JSON, XML, HTML or
-    a repr spells it. Of one that has sixteen or more, a copy that was cut off is masked too: its first twelve
-    characters, and what follows of the others.
+    a repr spells it, and each letter of it. Of one that has sixteen or more, a copy that was cut off is masked too:
+    its first twelve characters, and what follows of the others.
 
     :param by_name: false masks `secrets` alone.
     """
     known = sorted({secret.reveal() for secret in secrets}, key=len, reverse=True)
-    if known and (plain := _plain_letters(text)) != text:
+    if known and _ESCAPED_LETTER.search(text):
         # A secret may itself hold what reads like a letter escaped.
-        masked = _without([*map(_plain_letters, known), *known], plain)
-        text = text if masked == plain else masked
+        in_plain = [*map(_plain_letters, known), *known]
+        if _plain_if_secret(in_plain, text) != text:
+            text = _NO_SPACE.sub(lambda found: _plain_if_secret(in_plain, found[0]), text)
     text = _without(known, text)
     if by_name and _NAMED.search(text):
         for mask in _BY_NAME:
@@ -335,6 +336,16 @@ _ESCAPED_LETTER = re.compile(
     re.IGNORECASE,
 )
 """One of ASCII's letters and digits, none of which has to be escaped."""
+
+
+_NO_SPACE = re.compile(r"\S+")
+
+
+def _plain_if_secret(known: Sequence[str], text: str) -> str:
+    """`text` as it is, or, where a secret is in it once its letters are read, so read and without the secret."""
+    plain = _plain_letters(text)
+    masked = plain if plain == text else _without(known, plain)
+    return text if masked == plain else masked
 
 
 def _plain_letters(text: str) -> str:

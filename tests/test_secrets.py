@@ -308,7 +308,8 @@ def test_a_secret_that_reads_like_an_escaped_letter_is_masked_whole() -> None:
 
 
 def test_letters_that_were_escaped_stay_so_where_there_is_no_secret() -> None:
-    assert redact("/message=%41%42 &#65;", [Secret("canary")]) == "/message=%41%42 &#65;"
+    assert redact("/message=%41%42 &#65; canary", [Secret("canary")]) == "/message=%41%42 &#65; ***"
+    assert redact("%41 a%63anary \\u0041", [Secret("canary")]) == "%41 a*** \\u0041"
 
 
 def test_a_part_of_a_secret_that_is_too_short_stays() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 __all__ = ["DONE", "FAILED", "INTERRUPTED", "OUTCOME_UNKNOWN", "WRONG_USAGE", "main"]
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :param arguments: those of the process by default, without the program's name.
     """
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         from mspace_legacy.cli.group import run
 
@@ -43,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None:
             # The process ends, and with the exit code that tells what was done.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+        elif threading.current_thread() is threading.main_thread():
+            # A command that was interrupted heeds no more signals, and its caller goes on.
+            for number, handler in before:
+                if handler is not None:
+                    signal.signal(number, handler)
         return code
     except KeyboardInterrupt:
         # While its modules were read: later ones are told by the command.

@@ -51,7 +51,7 @@ _STYLES = {Outcome.ACCEPTED: "green", Outcome.REJECTED: "red", Outcome.UNKNOWN: 
 
 
 class Interrupted(OutcomeUnknown):
-    """The user broke off while the service may have been acting."""
+    """Ctrl-C or SIGTERM came while the service may have been acting."""
 
 
 def never_fail_to_encode() -> None:

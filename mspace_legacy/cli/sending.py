@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
@@ -144,10 +145,11 @@ def interruption_told(operation: str) -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
+    defaults = ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL))
+    # Python interrupts its main thread alone.
+    may_be = threading.current_thread() is threading.main_thread()
     before = {
-        number: handler
-        for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL))
-        if (handler := signal.getsignal(number)) is default
+        number: handler for number, default in defaults if may_be and (handler := signal.getsignal(number)) is default
     }
     for number in before:
         signal.signal(number, interrupt_once)

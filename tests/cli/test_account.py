@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import os
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import termios
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -639,6 +641,27 @@ def test_what_was_not_interrupted_leaves_the_signals_as_they_were() -> None:
     with interruption_told("sendtext"):
         assert not {*map(signal.getsignal, numbers)} & {signal.default_int_handler, signal.SIG_DFL}
     assert [*map(signal.getsignal, numbers)] == [signal.default_int_handler, signal.SIG_DFL]
+
+
+def test_who_calls_main_keeps_its_signals(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in legacy(scripted.url).items():
+        monkeypatch.setenv(name, value)
+    scripted.script = [scripted.stall(), reply(b'[{"messageId": "1", "status": "successful"}]')]
+    send = ["send", "MSPACE", NUMBER, "Hello", "--yes"]
+
+    def end() -> None:
+        _wait_for_request(scripted)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(end)
+        assert main(send) == 130
+        assert [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))] == [
+            signal.default_int_handler,
+            signal.SIG_DFL,
+        ]
+        # Another thread than the first can neither be interrupted nor say how signals are heeded.
+        assert threads.submit(main, send).result() == 0
 
 
 def test_what_a_service_says_controls_no_terminal(scripted: ScriptedServer) -> None:
