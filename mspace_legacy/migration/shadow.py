@@ -17,6 +17,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Literal, NamedTuple
 
 from mspace_legacy.checks import at_least_one
@@ -24,6 +25,7 @@ from mspace_legacy.errors import (
     InvalidInput,
     MSpaceError,
     RequestError,
+    ServerError,
     ServiceError,
     TransportError,
     UnrecognisedFailure,
@@ -64,6 +66,8 @@ _SPELLINGS = {other: first for first, *others in SAME_FIELDS for other in others
 
 _LONGEST_TEXT = 1_000
 _NO_REPLY = "no reply"
+_TELL_NOTHING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+"""Statuses of refusals that have nothing to do with what was asked; those of a server that failed are others."""
 
 CLOSING_GRACE = 5.0
 """Seconds for comparisons under way when what they ask over is closed."""
@@ -83,7 +87,8 @@ class Answer:
 
     `fields` is what of it is compared, after the hooks: a lone value by its operation, such as `balance`; a record's
     by the account and the field, in lower case, such as `subuser1.smsbalance`; the records' accounts as `order`; a
-    failure's kind as `failure`; or why there was no reply as `no reply`, which is never equal.
+    refusal's kind, or its words where they are not documented, as `failure`; or why there was no reply, or none that
+    tells anything, as `no reply`, which is never equal. Texts that differ do so when they are masked, too: `***#2`.
     """
 
     text: str
@@ -213,7 +218,8 @@ class Comparisons:
         self, call: Call[Any], request: Request, from_legacy: Asked, from_v2: Asked, in_charge: Api
     ) -> Comparison:
         """What both said to `request`, after the hooks, and where they differ."""
-        old, new = (self._answer(call, request, outcome) for outcome in (from_legacy, from_v2))
+        masked = _each_its_own_mask(request.redact)
+        old, new = (self._answer(call, request, outcome, masked) for outcome in (from_legacy, from_v2))
         names = dict.fromkeys([*old.fields, *new.fields])
         both = (Difference(name, old.fields.get(name), new.fields.get(name)) for name in names)
         different = tuple(each for each in both if each.legacy != each.v2 or each.field == _NO_REPLY)
@@ -226,11 +232,10 @@ class Comparisons:
         if self._on_comparison:
             self._on_comparison(comparison)
 
-    def _answer(self, call: Call[Any], request: Request, asked: Asked) -> Answer:
+    def _answer(self, call: Call[Any], request: Request, asked: Asked, masked: Callable[[str], str]) -> Answer:
         came = asked.came
         text = str(came) if isinstance(came, MSpaceError) else came.text()
-        fields_told = _fields(call, came, request.redact)
-        found = {request.redact(name): request.redact(value) for name, value in fields_told.items()}
+        found = {masked(name): masked(value) for name, value in _fields(call, came).items()}
         fields = {
             name: value
             for name, value in self._normalise(call.operation, found).items()
@@ -363,17 +368,32 @@ def ask(transport: Transport, request: Request) -> Asked:
     return Asked(came, time.perf_counter() - began)
 
 
-def _fields(call: Call[Any], came: Response | MSpaceError, redact: Callable[[str], str]) -> Fields:
+def _each_its_own_mask(redact: Callable[[str], str]) -> Callable[[str], str]:
+    """`redact` that gives each text one of its own: two that differ by what is masked are not to look alike."""
+    by_mask: dict[str, dict[str, int]] = {}
+
+    def masked(text: str) -> str:
+        told = redact(text)
+        alike = by_mask.setdefault(told, {})
+        place = alike.setdefault(text, len(alike))
+        return f"{told}#{place + 1}" if place else told
+
+    return masked
+
+
+def _fields(call: Call[Any], came: Response | MSpaceError) -> Fields:
     if isinstance(came, MSpaceError):
         return {_NO_REPLY: f"{type(came).__name__}: {came.fault}" if isinstance(came, TransportError) else str(came)}
     try:
-        # Masked by its name alone, a password with a space is cut, and what is left of it is known no more.
-        model = decode_reply(call, came, redact)
+        # As it came: what is compared is masked once that is done.
+        model = decode_reply(call, came, str)
     except ServiceError as error:
-        documented = failure_kind(error.text) or type(error)
-        return {"failure": error.text if documented is UnrecognisedFailure else documented.__name__}
+        kind = failure_kind(error.text) or type(error)
+        if kind is ServerError or came.status in _TELL_NOTHING:
+            return {_NO_REPLY: f"{kind.__name__}: HTTP {came.status}"}
+        return {"failure": error.text if kind is UnrecognisedFailure else kind.__name__}
     except MSpaceError as error:
-        return {"failure": f"{type(error).__name__}: HTTP {came.status}"}
+        return {_NO_REPLY: f"{type(error).__name__}: HTTP {came.status}"}
     if not isinstance(model, list):
         return {call.operation: str(model)}
     # The records as they came, not the models: a field that one of them has more is a difference too.
@@ -387,11 +407,14 @@ def _fields(call: Call[Any], came: Response | MSpaceError, redact: Callable[[str
 def _each_its_own(names: list[str]) -> list[str]:
     """Names with the number of their occurrence behind those that came before."""
     counts: Counter[str] = Counter()
-    told = []
+    told: dict[str, None] = {}
     for name in names:
-        counts[name] += 1
-        told.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
-    return told
+        own = name
+        while own in told:
+            counts[name] += 1
+            own = f"{name}#{counts[name] + 1}"
+        told[own] = None
+    return list(told)
 
 
 _all: weakref.WeakSet[Comparisons] = weakref.WeakSet()

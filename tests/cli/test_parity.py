@@ -152,7 +152,24 @@ def test_both_apis_refuse(emulator_url: str, parity: Any) -> None:
     wrong = {"MSPACE_PASSWORD": "canary-8f31", "MSPACE_API_KEY": "canary-8f32"}
     code, out, _ = parity(account(emulator_url, emulator_url, **wrong))
     assert code == 1
-    assert "there was nothing to compare" in out
+    assert "both refuse the user name with its password and its API key: there was nothing to compare" in out
+    code, out, _ = parity(account(emulator_url, emulator_url, **wrong), "--json")
+    assert (code, json.loads(out)["equal"]) == (1, False)
+
+
+def test_both_apis_let_nobody_in(scripted: ScriptedServer, parity: Any) -> None:
+    scripted.script = [reply(b"Kindly Contact Providers for help")]
+    code, out, _ = parity(account(scripted.url, scripted.url))
+    assert (code, out.count("refuse")) == (1, 0)
+    assert out.endswith("neither lets the account in: there was nothing to compare\n")
+
+
+@pytest.mark.parametrize("lost", ["503 Service Unavailable", "404 Not Found"])
+def test_both_apis_answer_what_tells_nothing(lost: str, scripted: ScriptedServer, parity: Any) -> None:
+    scripted.script = [reply(b"", lost)]
+    code, out, _ = parity(account(scripted.url, scripted.url))
+    assert code == 1
+    assert out.endswith("4 of 4 reads differ\n")
 
 
 @pytest.mark.parametrize(

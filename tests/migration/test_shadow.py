@@ -407,6 +407,55 @@ def test_an_error_in_place_of_an_answer_is_told() -> None:
     assert event.v2.text == "no way there"
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(500, b"x"), (503, b""), (502, b"<html>bad gateway"), (200, b"internal service error"), (404, b"<html>old"),
+     (404, b""), (403, b"<html>blocked by a firewall"), (429, b"Too Many Requests"), (408, b"Too late"),
+     (200, b"<html>sign in to this network")],
+)  # fmt: skip
+def test_two_that_tell_nothing_do_not_agree(status: int, body: bytes) -> None:
+    silent = Says(json_reply(body, status))
+    event = compared(silent, silent)
+    assert [each.field for each in event.differences] == ["no reply"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"Kindly Contact Providers for help", b"You are not Authorized to make this transaction", b"No way, sir"]
+)
+def test_two_that_refuse_in_the_same_words_agree(body: bytes) -> None:
+    assert compared(Says(body), Says(json_reply(body, 403))).equal
+
+
+def accounts(**balances: int) -> bytes:
+    return json.dumps([{"subUserName": name, "smsBalance": count} for name, count in balances.items()]).encode()
+
+
+def test_what_differs_where_it_is_masked_differs() -> None:
+    password = Secret("acme-kenya-ltd-2019")
+    asked = asking(SubUsers("u"), password=password)
+    for old, new in (
+        (
+            accounts(**{"acme-kenya-ltd": 1, "acme-kenya-l": 2}),
+            accounts(**{"acme-kenya-ltd": 999, "acme-kenya-l": 2}),
+        ),
+        (accounts(**{"acme-kenya-ltd": 1}), accounts(**{"acme-kenya-l": 1})),
+        (accounts(**{"x-acme-kenya-ltd-2019": 1}), accounts(**{"x-ACME-kenya-ltd-2019": 1})),
+    ):
+        event = compared(old, new, asked)
+        assert not event.equal
+        assert compared(old, old, asked).equal
+        assert "acme-kenya" not in f"{event!r} {event}".lower()
+
+
+def test_accounts_of_one_name_are_told_apart_from_those_that_are_called_like_it() -> None:
+    def named(*counts: int) -> bytes:
+        records = zip(("x", "x", "x#2"), counts, strict=True)
+        return json.dumps([{"subUserName": name, "smsBalance": count} for name, count in records]).encode()
+
+    event = compared(named(1, 2, 3), named(1, 9, 3), asking(SubUsers("u")))
+    assert [str(each) for each in event.differences] == ["x#2.smsbalance: legacy '2', v2 '9'"]
+
+
 def test_whoever_counts_is_told_of_each() -> None:
     told: list[tuple[str, str]] = []
     compared(b"1", b"1", on_count=lambda *one: told.append(one))
@@ -625,7 +674,7 @@ DIFFERENT: dict[str, tuple[Call[Any], bytes, bytes, list[str]]] = {
     ),
     "what is no balance": (
         Balance("u"), b"50", b'{"smsBalance": [5',
-        ["balance: legacy '50', v2 has none", "failure: legacy has none, v2 'ReplyError: HTTP 200'"],
+        ["balance: legacy '50', v2 has none", "no reply: legacy has none, v2 'ReplyError: HTTP 200'"],
     ),
 }  # fmt: skip
 
