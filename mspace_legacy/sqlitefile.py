@@ -24,6 +24,7 @@ def opened_database(path: str | os.PathLike[str], schema: str) -> sqlite3.Connec
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_LONGEST_WAIT)
     try:
+        _refuse_what_is_anothers(db, schema)
         _keep_a_log_ahead(db)
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript(schema)
@@ -31,6 +32,26 @@ def opened_database(path: str | os.PathLike[str], schema: str) -> sqlite3.Connec
         db.close()
         raise
     return db
+
+
+def _refuse_what_is_anothers(db: sqlite3.Connection, schema: str) -> None:
+    """Nothing is written to the file of another program, though a table of it be called like one of ours."""
+    ours = sqlite3.connect(":memory:")
+    try:
+        ours.executescript(schema)
+        known, found = (set(each.execute(_COLUMNS)) for each in (ours, db))
+    finally:
+        ours.close()
+    names = {name for _, name, _ in found}
+    # One that is ours may be of before, and lack a table.
+    if found != {column for column in known if column[1] in names}:
+        raise sqlite3.DatabaseError("it is the database of another program")
+
+
+_COLUMNS = """
+SELECT there.type, there.name, told.name FROM sqlite_master AS there, pragma_table_info(there.name) AS told
+WHERE there.type IN ('table', 'view') AND there.name NOT LIKE 'sqlite_%'
+"""
 
 
 def _keep_a_log_ahead(db: sqlite3.Connection) -> None:

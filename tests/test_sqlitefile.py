@@ -45,6 +45,29 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     assert other.read_bytes() == b"no database " * 1000
 
 
+@pytest.mark.parametrize(
+    "others",
+    ["CREATE TABLE two (number INTEGER)", "CREATE TABLE one (number INTEGER, text TEXT)",
+     "CREATE TABLE one (text TEXT)",
+     "CREATE VIEW one AS SELECT 1 AS number", f"{SCHEMA}; CREATE TABLE two (number INTEGER)"],
+)  # fmt: skip
+def test_the_database_of_another_program_is_left_as_it_is(others: str, tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(others)
+    before = path.read_bytes()
+    with pytest.raises(sqlite3.DatabaseError, match="is the database of another program"):
+        opened_database(path, SCHEMA)
+    assert [file.name for file in tmp_path.iterdir()] == ["shop.db"]
+    assert path.read_bytes() == before
+
+
+def test_a_database_that_lacks_a_table_is_given_it(tmp_path: Path) -> None:
+    opened_database(tmp_path / "a.db", SCHEMA).close()
+    with closing(opened_database(tmp_path / "a.db", f"{SCHEMA}; CREATE TABLE two (number INTEGER)")) as db:
+        assert list(db.execute("SELECT * FROM two")) == []
+
+
 # Elsewhere a file's mode does not say who can read it.
 @pytest.mark.skipif(os.name != "posix", reason="owners and others are of POSIX")
 def test_a_file_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:

@@ -17,13 +17,14 @@ from mspace_legacy.cli.group import tell
 from mspace_legacy.cli.options import country_option, json_option, timeout_option
 from mspace_legacy.cli.output import console, plain, show_json
 from mspace_legacy.cli.sending import interruption_told
-from mspace_legacy.errors import MSpaceError, ReplyError
+from mspace_legacy.errors import InvalidInput, MSpaceError, ReplyError
 from mspace_legacy.ussd.dialler import DEFAULT_TIMEOUT, Dialler, Step
 from mspace_legacy.ussd.messages import DEFAULT_LIMIT, Continue, write_answer
 
 __all__ = ["ussd"]
 
 _LONGEST_SHOWN = 300
+_LONGEST_LINE = 10_000
 
 
 @click.group(no_args_is_help=False)
@@ -124,9 +125,11 @@ def _typed(*, prompt: bool) -> Iterator[str]:
     while True:
         if prompt and sys.stdin.isatty():
             click.echo("> ", nl=False, err=True)
-        line = sys.stdin.readline()
+        line = sys.stdin.readline(_LONGEST_LINE)
         if not line:
             return
+        if len(line) == _LONGEST_LINE:
+            raise InvalidInput(f"an entry of {_LONGEST_LINE} characters or more: a USSD message holds 182")
         yield line.removesuffix("\n").removesuffix("\r")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -88,7 +89,9 @@ class Emulator:
             username=told.username,
             outcome=outcome,
             message_ids=told.message_ids,
-            octets=len(request.url) + len(request.body or b"") + (len(response.body) if response else 0),
+            octets=len(request.url)
+            + _octets(request.headers.items(), request.body or b"")
+            + (_octets(response.headers, response.body) if response else 0),
         )
 
     def _replied(self, request: Request, told: _Told) -> Response:
@@ -135,6 +138,10 @@ def _ids_of(outcome: Any) -> range:
     """The ids of the messages that were sent, which are numbered in one go."""
     ids = [int(item.message_id) for item in outcome if item.message_id] if _is_sent(outcome) else []
     return range(ids[0], ids[-1] + 1) if ids else range(0)
+
+
+def _octets(headers: Iterable[tuple[str, str]], body: bytes) -> int:
+    return len(body) + sum(len(name) + len(value) for name, value in headers)
 
 
 def _is_sent(outcome: Any) -> bool:

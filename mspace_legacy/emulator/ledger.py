@@ -428,10 +428,12 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # SQLite does it by itself where the disk is full, and an interruption may come behind the COMMIT.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _due(self, now: float) -> tuple[float, float, float]:
         """What the queries compare `submitted` with: the index's bound, and `now` and the delay, which decide."""

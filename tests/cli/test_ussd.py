@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -14,7 +16,7 @@ from werkzeug.serving import make_server
 
 from mspace_legacy.cli import main
 from mspace_legacy.ussd import UssdCallback
-from tests.cli.process import Terminal, run
+from tests.cli.process import COMMAND, Terminal, run
 from tests.servers import ScriptedServer, close, reply
 from tests.ussd.test_app import shop
 from tests.ussd.test_wsgi import behind_waitress
@@ -101,6 +103,15 @@ def test_an_entry_that_is_no_text_is_refused(url: str) -> None:
     ended = run("ussd", "dial", url, stdin=b"\xff\n")
     assert ended.code == 2
     assert "USSD_STRING" in ended.err
+
+
+# The kernel gives bytes for ever.
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_an_entry_that_does_not_end_is_refused(url: str) -> None:
+    with Path("/dev/zero").open("rb") as endless:
+        ended = subprocess.run([*COMMAND, "ussd", "dial", url], stdin=endless, capture_output=True, timeout=60)
+    assert ended.returncode == 2
+    assert b"an entry of 10000 characters or more" in ended.stderr
 
 
 def test_a_malformed_answer_is_a_failure_and_no_terminal_acts_on_it(

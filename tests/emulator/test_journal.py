@@ -91,6 +91,14 @@ def test_what_came_by_http_is_kept_with_the_messages_that_it_made(journalled: Em
     assert (unknown.title, unknown.outcome) == ("GET /***", "status 404")
 
 
+def test_what_is_kept_of_a_request_counts_with_its_headers(journalled: Emulator) -> None:
+    long = Request("GET", "http://h/nothing", {"User-Agent": "x" * 10_000})
+    journalled.handle(long)
+    assert journalled.journal is not None
+    (exchange,) = journalled.journal.after(0, 9)
+    assert 10_000 < exchange.octets < 12_000
+
+
 def test_a_reply_that_is_lost_is_told_and_its_messages_are_still_known(journalled: Emulator) -> None:
     call = SendText("demo", "MSPACE", ("0722000000",), "Hi")
     request = legacy.encode_request(call, DEMO.password, base=legacy.base_url("http://h"))

@@ -45,6 +45,39 @@ def assert_hidden(secret: str, shown: str) -> None:
     assert secret not in shown
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ('{"message": "hi/password=QXZJ"}', "application/json"),
+        ('{"message": "hi%252525252Fpassword%25253DQXZJ"}', "application/json"),
+        ('{"message": {"QXZJ": 1}}', "application/json"),
+        ('{"message" "QXZJ"}', "application/json"),
+        ('{"message": "hi", "QXZJ"}', "application/json"),
+        ("<message/>QXZJ<recipient>1</recipient>", "application/xml"),
+        ("<message></message>QXZJ", "application/xml"),
+        ("<message>apikey=QXZJ</message>", "application/xml"),
+        ("message=hi&password=a&QXZJ", "application/x-www-form-urlencoded"),
+        ("message=hi%2526password%253DQXZJ", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_what_may_be_a_secret_is_hidden_where_a_text_is_shown(body: str, content_type: str) -> None:
+    """Of a request that nobody knows the secret of: its account may be none."""
+    request = Request("POST", "http://h/a", {"Content-Type": content_type}, body.encode())
+    assert_hidden("QXZJ", masked_request(request))
+
+
+@pytest.mark.parametrize(
+    "target", ["message=hi/password=a/QXZJ", "message=hi/password=a/messag=QXZJ", "message=hi/QXZJ=1"]
+)
+def test_what_stands_behind_a_password_in_a_path_is_hidden(target: str) -> None:
+    assert_hidden("QXZJ", masked_target(f"http://h/mspaceservice/wr/sms/sendtext/username=u/{target}"))
+
+
+def test_a_header_that_is_shown_hides_a_secret_that_stands_in_it_by_its_name() -> None:
+    for name, value in (("User-Agent", "curl password=QXZJ"), ("Host", "h?apikey=QXZJ"), ("X-Apikey", "QXZJ")):
+        assert_hidden("QXZJ", masked_request(Request("GET", "http://h/a", {name: value})))
+
+
 @pytest.mark.parametrize("style", v2.STYLES)
 def test_all_but_the_key_is_shown_as_it_came(style: v2.Style) -> None:
     request = v2.encode_request(CALL, Secret("QXkeyZJ"), base=v2.base_url("http://h"), style=style)

@@ -328,6 +328,32 @@ def test_a_claim_whose_process_died_ends_the_session_and_runs_nothing_again(
     dead.join()
 
 
+def test_a_step_under_way_is_remembered_longer_than_a_session(sessions: Sessions, clock: Clock) -> None:
+    """Another session's step sweeps out what has expired, and a step that is delivered again would act again."""
+    app = UssdApp(sessions=sessions, clock=clock, expiry=60, longest_step=300)
+    acted: list[str] = []
+    begun, over = threading.Event(), threading.Event()
+
+    @app.start
+    def start(session: Session, entry: str | None) -> End:
+        acted.append(session.session_id)
+        if session.session_id == "A":
+            begun.set()
+            over.wait(20)
+        return End("paid")
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(app.respond, body(session="A"))
+        assert begun.wait(10)
+        clock.now += 61
+        app.respond(body(session="B"))
+        again = threads.submit(app.respond, body(session="A"))
+        time.sleep(0.1)
+        over.set()
+        assert (first.result(20), again.result(20)) == ("END paid", "END paid")
+    assert acted == ["A", "B"]
+
+
 class Stop(BaseException):
     """As gevent's Timeout, and KeyboardInterrupt, no Exception."""
 
