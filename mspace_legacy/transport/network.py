@@ -68,7 +68,7 @@ _MOST_HEADERS, _MOST_CODED = 1 << 20, 8
 
 class _Discreet(RedactingFilter):
     """Leaves out what follows a secret in a path, too: to whom a text goes, and the text. So it does with queries,
-    and with that of a reply's head which can't be read: it may repeat what was sent.
+    and with that of a reply's head which can't be read, where a connection is not ours: it may repeat what was sent.
 
     The APIs have no queries, but a USSD callback's secret may stand in one.
     """
@@ -272,7 +272,8 @@ class Network:
     :param proxy: URL of a proxy for every request; None takes `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` from the
         environment, an empty text uses none. Through one that is asked by https itself, what drips in within TLS
         may outlast the time-outs.
-    :param ssl_context: for certificates of your own, a proxy's too; by default those of the system, verified.
+    :param ssl_context: for certificates of your own, a proxy's too; by default those of the system, verified. Its
+        `OP_IGNORE_UNEXPECTED_EOF`, which some Pythons set, is taken from it.
     :raises InvalidInput: a setting that can't be right.
     """
 
@@ -294,7 +295,7 @@ class Network:
             "retries": _NEVER_AGAIN,
             "headers": {"User-Agent": _USER_AGENT},
         }
-        self._ssl_context = ssl_context
+        self._ssl_context = ssl_context if ssl_context is None else _heeding_cuts(ssl_context)
         self._max_reply = at_least_one("max_reply", max_reply)
         self._proxy = proxy
         self._closed = False
@@ -417,11 +418,11 @@ class Network:
 
     def _manager(self, scheme: str, proxy: str) -> urllib3.PoolManager:
         settings = self._settings
-        if scheme == "https":
+        if "https" in (scheme, proxy.partition(":")[0].lower()):
             if self._ssl_context is None:
                 # urllib3 by itself reads the system's certificates anew for each connection, which takes it longer
                 # than all the rest of a send.
-                self._ssl_context = create_urllib3_context()
+                self._ssl_context = _heeding_cuts(create_urllib3_context())
                 self._ssl_context.load_default_certs()
             settings = {**settings, "ssl_context": self._ssl_context}
         manager: urllib3.PoolManager
@@ -459,6 +460,12 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
+
+
+def _heeding_cuts(context: ssl.SSLContext) -> ssl.SSLContext:
+    """`context`, but that what was cut no longer looks like what was closed: see `_TellsProgress`."""
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    return context
 
 
 def _parts_of_proxy(proxy: str) -> SplitResult:

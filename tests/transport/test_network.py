@@ -27,6 +27,8 @@ import trustme
 import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util import connection as connection_to
 
 from mspace_legacy import OutcomeUnknown, Secret, errors
@@ -648,6 +650,8 @@ def test_over_tls_a_reply_ends_by_its_framing_or_with_the_closing_alert(
     """RFC 9112, section 9.8: whoever sits between can end a TCP connection, and no TLS."""
     authority, trusting = trustme.CA(), ssl.create_default_context()
     authority.configure_trust(trusting)
+    # As Debian's Python 3.11 has it, by default.
+    trusting.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     answer = b"" if told is None else f"HTTP/1.1 200 OK\r\n{told}".encode()
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         served = threads.submit(serve_once_by_tls, authority, listener, answer, orderly=orderly)
@@ -989,7 +993,12 @@ def test_a_proxy_that_can_not_be_right_is_told_without_its_password(
 # Secrets and settings
 
 
-def test_nothing_logs_a_secret(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("connection", [HTTPConnection, type("Foreign", (HTTPConnection,), {})])
+def test_nothing_logs_a_secret(
+    connection: type, scripted: ScriptedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a connection of ours, and by one that somebody put in urllib3's place: it tells what it can't parse."""
+    monkeypatch.setattr(HTTPConnectionPool, "ConnectionCls", connection)
     caplog.set_level(logging.DEBUG)
     echo = b"Set-Cookie: s3cret p\xc3\xa4ss the-key-that-must-not-show"
     broken = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header at all\r\n" + echo + b"\r\n\r\n50")
