@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from mspace_legacy.errors import InvalidInput
+from mspace_legacy.errors import InvalidInput, WrongType
 from mspace_legacy.secrets import Secret
 from mspace_legacy.tomlfile import load_toml, read_tables
 
@@ -28,7 +28,7 @@ class Account:
     `smpp_password` it has SMPP, where `username` is its system_id: the password has 8 characters of ASCII at most,
     the user name 15 (SMPP 3.4, sections 5.2.2 and 5.2.1).
 
-    :raises InvalidInput: one of those two that SMPP can't carry.
+    :raises InvalidInput: a balance that none can be, or one of those two that SMPP can't carry.
     """
 
     username: str
@@ -44,6 +44,12 @@ class Account:
     smpp_password: Secret | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.balance, int) or isinstance(self.balance, bool):
+            raise WrongType(f"balance is a {type(self.balance).__name__}: give a whole number of credits")
+        if self.balance < 0:
+            raise InvalidInput("balance is negative")
+        if self.balance > MOST_CREDITS:
+            raise InvalidInput(f"balance is more than {MOST_CREDITS}")
         if self.smpp_password is not None:
             problem = _smpp_problem(self.username, self.smpp_password)
             if problem:
@@ -130,10 +136,6 @@ def _checked(path: str | os.PathLike[str], document: dict[str, Any]) -> tuple[Ac
 
 
 def _account(place: str, values: dict[str, Any]) -> Account:
-    if values.get("balance", 0) < 0:
-        raise InvalidInput(f"{place}: balance is negative")
-    if values.get("balance", 0) > MOST_CREDITS:
-        raise InvalidInput(f"{place}: balance is more than {MOST_CREDITS}")
     problem = ""
     try:
         return Account(**values)

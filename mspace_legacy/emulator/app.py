@@ -7,6 +7,7 @@ that says so. A fake that swallows mistakes is worth nothing.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,6 +74,10 @@ class Emulator:
         except ReplyLost as lost:
             self._note(request, lost.uncut, f"no whole reply: {lost.fault}", told, begun)
             raise
+        except sqlite3.ProgrammingError:
+            if not self._closed:
+                raise
+            raise ClosedError("the emulator was closed meanwhile") from None
         self._note(request, response, told.outcome or f"status {response.status}", told, begun)
         return response
 

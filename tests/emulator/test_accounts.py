@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,17 @@ def test_a_file_gives_its_accounts(file: Path) -> None:
             smpp_password=Secret("canary-7"),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("balance", "told"),
+    [(-1, "balance is negative"), (10**15 + 1, "balance is more than 1000000000000000"),
+     (2**63, "balance is more than"),
+     ("many", "balance is a str: give a whole number of credits"), (True, "balance is a bool")],
+)  # fmt: skip
+def test_a_balance_that_none_can_be_is_refused(balance: Any, told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        Account("u", Secret("p"), Secret("k"), balance)
 
 
 def test_an_account_prints_without_its_secrets(file: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Fault, Ledger
 from mspace_legacy.emulator.ledger import NEVER_DELIVERED, REJECTED
 from mspace_legacy.errors import (
     AuthenticationError,
+    ClosedError,
     ContactProvider,
     InsufficientBalance,
     InvalidInput,
@@ -399,6 +401,18 @@ def test_a_fault_happens_as_often_as_asked(service: Service) -> None:
 def test_a_fault_of_no_times_leaves_the_service_alone(emulator: Emulator) -> None:
     emulator.faults.add(Fault("refuse", times=0))
     assert over_legacy("text")(Service(emulator, emulator, HOST), Balance("demo")) == 1_000
+
+
+def test_a_call_that_is_held_when_the_emulator_is_closed_says_so() -> None:
+    emulator = Emulator()
+    emulator.faults.add("balance=delay:0.5")
+    request = legacy.encode_request(Balance("demo"), DEMO_ACCOUNTS[0].password, base=legacy.base_url("http://h"))
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(emulator.handle, request)
+        time.sleep(0.1)
+        emulator.close()
+        with pytest.raises(ClosedError, match="meanwhile"):
+            held.result(10)
 
 
 def test_a_delay_answers_late_but_as_usual(service: Service) -> None:
