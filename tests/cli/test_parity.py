@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from mspace_legacy.cli import main
 from mspace_legacy.emulator import DEMO_ACCOUNTS, Emulator, Ledger
 from mspace_legacy.server import Server
+from mspace_legacy.wire.http import Request, Response
 from tests.cli.process import run
 from tests.servers import ScriptedServer, reply
 
@@ -155,6 +157,48 @@ def test_both_apis_refuse(emulator_url: str, parity: Any) -> None:
     assert "both refuse the user name with its password and its API key: there was nothing to compare" in out
     code, out, _ = parity(account(emulator_url, emulator_url, **wrong), "--json")
     assert (code, json.loads(out)["equal"]) == (1, False)
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"Athentication failure", b""), (b"", b"Athentication failure")])
+def test_who_refuses_is_told_only_where_the_other_lets_in(old: bytes, new: bytes, parity: Any) -> None:
+    def server(body: bytes) -> ScriptedServer:
+        return ScriptedServer(reply(body, "200 OK" if body else "503 Service Unavailable"))
+
+    with server(old) as to_legacy, server(new) as to_v2:
+        code, out, _ = parity(account(to_legacy.url, to_v2.url))
+    assert (code, "refuses" in out) == (1, False)
+    assert out.endswith("4 of 4 reads differ\n")
+
+
+def test_the_time_out_is_that_of_each_reply(scripted: ScriptedServer, parity: Any) -> None:
+    scripted.script = [scripted.stall()]
+    began = time.monotonic()
+    _, out, _ = parity(account(scripted.url, scripted.url), "--timeout", "0.1", "--json")
+    # Three attempts of each read, where one would take half a minute by default.
+    assert time.monotonic() - began < 20
+    assert reads(out)["balance"]["v2"]["fields"] == {"no reply": "ReplyLost: timeout"}
+
+
+def test_each_api_has_its_own_time(emulator_url: str, parity: Any) -> None:
+    with Server(Slow()) as slow:
+        _, out, _ = parity(account(emulator_url, slow.url))
+    *_, old, new = rows(out)["balance"]
+    assert int(old) < 300 <= int(new)
+
+
+class Slow:
+    """An emulator that takes its time."""
+
+    def __init__(self) -> None:
+        self._emulator = Emulator()
+
+    def handle(self, request: Request) -> Response:
+        # Not by time.sleep, which the fixture makes short for the pauses between attempts.
+        threading.Event().wait(0.3)
+        return self._emulator.handle(request)
+
+    def close(self) -> None:
+        self._emulator.close()
 
 
 def test_both_apis_let_nobody_in(scripted: ScriptedServer, parity: Any) -> None:

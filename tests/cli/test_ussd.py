@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,20 @@ def test_entries_come_from_options(url: str, capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     assert "│ Salio la 254733000001: KES 1,000 │" in out
     assert "> " not in out
+
+
+def test_the_number_is_one_of_the_country(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["ussd", "dial", url, "--msisdn", "0772000001", "--enter", "1"]
+    assert main([*given, "--country", "UG"]) == 0
+    assert "Salio la 256772000001" in capsys.readouterr().out
+
+
+def test_the_time_out_is_the_answers(scripted: ScriptedServer, capsys: pytest.CaptureFixture[str]) -> None:
+    scripted.script = [scripted.stall()]
+    began = time.monotonic()
+    assert main(["ussd", "dial", scripted.url, "--timeout", "0.2"]) == 3
+    assert time.monotonic() - began < 10
+    assert "timed out" in capsys.readouterr().err
 
 
 def test_entries_come_from_a_pipe(url: str) -> None:

@@ -54,6 +54,7 @@ def test_a_fault_as_the_command_line_writes_it(text: str, fault: Fault) -> None:
         ("delay:-1", "takes seconds"),
         ("delay:nan", "takes seconds"),
         ("delay:inf", "takes seconds"),
+        ("delay:3600", "takes seconds"),
         ("status", "takes an HTTP status, such as status:503"),
         ("status:0", "takes an HTTP status"),
         ("status:100", "takes an HTTP status"),

@@ -95,6 +95,7 @@ def test_a_program_that_names_no_host_is_let_in_unless_one_is_needed() -> None:
 def test_a_page_of_another_origin_is_refused(origin: str, method: str) -> None:
     assert asked({"Host": LOCAL, "Origin": origin}, method) == 403
     assert asked({"Host": LOCAL, "Origin": f"http://{LOCAL}"}, method) == 200
+    assert asked({"Host": "LocalHost:8080", "Origin": "http://localhost:8080"}, method) == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site"])

@@ -456,6 +456,25 @@ def test_an_application_has_a_start() -> None:
         Dialler(UssdApp()).dial()
 
 
+@pytest.mark.parametrize(
+    "entry", ["01", "+1", "1.", "\N{ARABIC-INDIC DIGIT ONE}", "9999999999999999999999", "-1", "3", "1 1"]
+)
+def test_what_is_no_item_of_a_page_is_no_choice(entry: str) -> None:
+    app = UssdApp()
+
+    @app.start
+    def start(session: Session) -> Pages:
+        return Pages("T", ["a", "b"], then=chosen)
+
+    @app.screen
+    def chosen(session: Session, entry: str) -> End:
+        return End(f"took {entry}")
+
+    phone = Dialler(app).dial()
+    assert phone.enter(entry).text.startswith("That is not one of the choices.")
+    assert phone.enter("1").text == "took a"
+
+
 @pytest.mark.parametrize("value", [{1: "x"}, (1,), [(1,)], {"a": {None: 1}}])
 def test_data_that_json_changes_is_refused(value: Any) -> None:
     """It would be another at the next step."""
@@ -470,7 +489,7 @@ def test_data_that_json_changes_is_refused(value: Any) -> None:
         Dialler(app).dial()
 
 
-@pytest.mark.parametrize("value", [decimal.Decimal(1), {1, 2}, float("nan"), b"x"])
+@pytest.mark.parametrize("value", [decimal.Decimal(1), {1, 2}, float("nan"), [float("inf")], b"x"])
 def test_data_is_what_json_can_hold(value: object) -> None:
     app = UssdApp()
 
@@ -479,7 +498,7 @@ def test_data_is_what_json_can_hold(value: object) -> None:
         session.data["it"] = value
         return Continue("x")
 
-    with pytest.raises(InvalidInput, match=r"session\.data"):
+    with pytest.raises(InvalidInput, match=r"session\.data holds what JSON can't"):
         Dialler(app).dial()
 
 
