@@ -139,8 +139,8 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
     """`text` with the values of `password` and `apikey` masked, wherever they stand by their name.
 
     One of `secrets` that has four characters or more is masked wherever it stands, however a URL, JSON, XML, HTML or
-    a repr spells it, and each letter of it. Of one that has sixteen or more, a copy that was cut off is masked too:
-    its first twelve characters, and what follows of the others.
+    a repr spells it, also where its letters are escaped. Of one that has sixteen or more, a copy that was cut off is
+    masked too: its first twelve characters, and what follows of the others.
 
     :param by_name: false masks `secrets` alone.
     """
@@ -148,8 +148,10 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, by_name: bool = True) -
     if known and _ESCAPED_LETTER.search(text):
         # A secret may itself hold what reads like a letter escaped.
         in_plain = [*map(_plain_letters, known), *known]
-        if _plain_if_secret(in_plain, text) != text:
-            text = _NO_SPACE.sub(lambda found: _plain_if_secret(in_plain, found[0]), text)
+        if _plain_if_secret(known, in_plain, text) != text:
+            text = _NO_SPACE.sub(lambda found: _plain_if_secret(known, in_plain, found[0]), text)
+            # One with a space in it.
+            text = _plain_if_secret(known, in_plain, text)
     text = _without(known, text)
     if by_name and _NAMED.search(text):
         for mask in _BY_NAME:
@@ -341,11 +343,13 @@ _ESCAPED_LETTER = re.compile(
 _NO_SPACE = re.compile(r"\S+")
 
 
-def _plain_if_secret(known: Sequence[str], text: str) -> str:
-    """`text` as it is, or, where a secret is in it once its letters are read, so read and without the secret."""
+def _plain_if_secret(known: Sequence[str], in_plain: Sequence[str], text: str) -> str:
+    """`text` as it is; or, where more of a secret is in it once its letters are read, so read and without it."""
     plain = _plain_letters(text)
-    masked = plain if plain == text else _without(known, plain)
-    return text if masked == plain else masked
+    if plain == text:
+        return text
+    masked = _without(in_plain, plain)
+    return text if masked == _plain_letters(_without(known, text)) else masked
 
 
 def _plain_letters(text: str) -> str:

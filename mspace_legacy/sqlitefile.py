@@ -34,6 +34,12 @@ def opened_database(path: str | os.PathLike[str], schema: str) -> sqlite3.Connec
     return db
 
 
+_COLUMNS = """
+SELECT there.type, there.name, told.name FROM sqlite_master AS there, pragma_table_info(there.name) AS told
+WHERE there.type IN ('table', 'view') AND there.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+"""
+
+
 def _refuse_what_is_anothers(db: sqlite3.Connection, schema: str) -> None:
     """Nothing is written to the file of another program, though a table of it be called like one of ours."""
     ours = sqlite3.connect(":memory:")
@@ -42,16 +48,10 @@ def _refuse_what_is_anothers(db: sqlite3.Connection, schema: str) -> None:
         known, found = (set(each.execute(_COLUMNS)) for each in (ours, db))
     finally:
         ours.close()
-    names = {name for _, name, _ in found}
-    # One that is ours may be of before, and lack a table.
-    if found != {column for column in known if column[1] in names}:
-        raise sqlite3.DatabaseError("it is the database of another program")
-
-
-_COLUMNS = """
-SELECT there.type, there.name, told.name FROM sqlite_master AS there, pragma_table_info(there.name) AS told
-WHERE there.type IN ('table', 'view') AND there.name NOT LIKE 'sqlite_%'
-"""
+    # An older file of ours may lack a table, and its owner may have added one, or a view.
+    strange = {name for _, name, _ in found ^ known} & {name for _, name, _ in found}
+    if strange and (strange & {name for _, name, _ in known} or not found & known):
+        raise sqlite3.DatabaseError(f"it is the database of another program, with a table {min(strange)!r}")
 
 
 def _keep_a_log_ahead(db: sqlite3.Connection) -> None:

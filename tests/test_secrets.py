@@ -307,6 +307,18 @@ def test_a_secret_that_reads_like_an_escaped_letter_is_masked_whole() -> None:
         assert redact(f"a {way('0123abcd4567%41tail')} %42", [Secret("0123abcd4567%41tail")])[:6] == "a *** "
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    [r"\u0063orrect horse battery", "%63orrect horse battery", "&#99;orrect &#104;orse battery",
+     " ".join("".join(f"%{ord(letter):02x}" for letter in word) for word in ("correct", "horse", "battery")),
+     "correct horse %62attery"],
+)  # fmt: skip
+def test_a_secret_with_spaces_is_masked_where_only_letters_are_escaped(spelt: str) -> None:
+    masked = redact(f"bad {spelt} %41", [Secret("correct horse battery")])
+    assert "***" in masked
+    assert not {"orrect", "orse", "battery", "%68"} & set(re.findall(r"orrect|orse|battery|%68", masked))
+
+
 def test_letters_that_were_escaped_stay_so_where_there_is_no_secret() -> None:
     assert redact("/message=%41%42 &#65; canary", [Secret("canary")]) == "/message=%41%42 &#65; ***"
     assert redact("%41 a%63anary \\u0041", [Secret("canary")]) == "%41 a*** \\u0041"

@@ -49,7 +49,8 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     "others",
     ["CREATE TABLE two (number INTEGER)", "CREATE TABLE one (number INTEGER, text TEXT)",
      "CREATE TABLE one (text TEXT)",
-     "CREATE VIEW one AS SELECT 1 AS number", f"{SCHEMA}; CREATE TABLE two (number INTEGER)"],
+     "CREATE VIEW one AS SELECT 1 AS number", "CREATE TABLE sqlites (number INTEGER)",
+     f"{SCHEMA}; CREATE TABLE three (number INTEGER); ALTER TABLE one ADD COLUMN text"],
 )  # fmt: skip
 def test_the_database_of_another_program_is_left_as_it_is(others: str, tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
@@ -60,6 +61,13 @@ def test_the_database_of_another_program_is_left_as_it_is(others: str, tmp_path:
         opened_database(path, SCHEMA)
     assert [file.name for file in tmp_path.iterdir()] == ["shop.db"]
     assert path.read_bytes() == before
+
+
+def test_a_view_that_the_owner_added_stays(tmp_path: Path) -> None:
+    with closing(opened_database(tmp_path / "a.db", SCHEMA)) as db:
+        db.execute("CREATE VIEW own AS SELECT * FROM one")
+    with closing(opened_database(tmp_path / "a.db", SCHEMA)) as db:
+        assert list(db.execute("SELECT * FROM own")) == []
 
 
 def test_a_database_that_lacks_a_table_is_given_it(tmp_path: Path) -> None:

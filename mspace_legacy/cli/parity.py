@@ -68,7 +68,7 @@ def parity(
         comparisons = list(_compared(username, password, base, transport, adapter))
     finally:
         transport.close()
-    # Of an account that is not let in nothing was read.
+    # Where both refuse the account there was nothing to compare, and it is not to read like agreement.
     equal = all(each.equal for each in comparisons) and _lets_in(comparisons[0].legacy)
     if as_json:
         show_json({"equal": equal, "reads": [_document(each) for each in comparisons]})

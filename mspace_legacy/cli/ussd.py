@@ -95,6 +95,9 @@ def dial(
         except MSpaceError as error:
             if isinstance(error, ReplyError) and error.body and not as_json:
                 click.echo(f"the answer was: {plain(error.body[:_LONGEST_SHOWN])}", err=True)
+            if isinstance(error, InvalidInput) and phone.transcript:
+                # Wrong usage tells that nothing was sent.
+                error = MSpaceError(str(error))
             return tell(error, as_json, beside=_document(phone))
         if as_json:
             show_json(_document(phone))
@@ -125,11 +128,11 @@ def _typed(*, prompt: bool) -> Iterator[str]:
     while True:
         if prompt and sys.stdin.isatty():
             click.echo("> ", nl=False, err=True)
-        line = sys.stdin.readline(_LONGEST_LINE)
+        line = sys.stdin.readline(_LONGEST_LINE + 1)
         if not line:
             return
-        if len(line) == _LONGEST_LINE:
-            raise InvalidInput(f"an entry of {_LONGEST_LINE} characters or more: a USSD message holds 182")
+        if len(line) > _LONGEST_LINE and not line.endswith("\n"):
+            raise InvalidInput(f"an entry of more than {_LONGEST_LINE} characters: a USSD message holds 182")
         yield line.removesuffix("\n").removesuffix("\r")
 
 

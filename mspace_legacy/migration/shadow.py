@@ -11,13 +11,13 @@ import atexit
 import contextlib
 import logging
 import os
+import re
 import threading
 import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Literal, NamedTuple
 
 from mspace_legacy.checks import at_least_one
@@ -66,8 +66,12 @@ _SPELLINGS = {other: first for first, *others in SAME_FIELDS for other in others
 
 _LONGEST_TEXT = 1_000
 _NO_REPLY = "no reply"
-_TELL_NOTHING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-"""Statuses of refusals that have nothing to do with what was asked; those of a server that failed are others."""
+_REFUSE = (400, 401, 402, 403, 409, 410, 422)
+"""Statuses of refusals that answer what was asked, and not where or how often."""
+_PASSING = re.compile(
+    r"try again|rate limit|too many|tim(?:ed|e)[ -]?out|unavailable|maintenance|busy|exception", re.I
+)
+"""Words of what may be another thing in a moment."""
 
 CLOSING_GRACE = 5.0
 """Seconds for comparisons under way when what they ask over is closed."""
@@ -235,7 +239,11 @@ class Comparisons:
     def _answer(self, call: Call[Any], request: Request, asked: Asked, masked: Callable[[str], str]) -> Answer:
         came = asked.came
         text = str(came) if isinstance(came, MSpaceError) else came.text()
-        found = {masked(name): masked(value) for name, value in _fields(call, came).items()}
+        found = {
+            # Each by itself, as whoever normalises or ignores a field knows it by its name.
+            "".join(map(masked, name.rpartition("."))): masked(value)
+            for name, value in _fields(call, came).items()
+        }
         fields = {
             name: value
             for name, value in self._normalise(call.operation, found).items()
@@ -370,13 +378,19 @@ def ask(transport: Transport, request: Request) -> Asked:
 
 def _each_its_own_mask(redact: Callable[[str], str]) -> Callable[[str], str]:
     """`redact` that gives each text one of its own: two that differ by what is masked are not to look alike."""
-    by_mask: dict[str, dict[str, int]] = {}
+    masks: dict[str, str] = {}
+    taken: set[str] = set()
+    counts: Counter[str] = Counter()
 
     def masked(text: str) -> str:
-        told = redact(text)
-        alike = by_mask.setdefault(told, {})
-        place = alike.setdefault(text, len(alike))
-        return f"{told}#{place + 1}" if place else told
+        if text not in masks:
+            own = told = redact(text)
+            while own in taken:
+                counts[told] += 1
+                own = f"{told}#{counts[told] + 1}"
+            taken.add(own)
+            masks[text] = own
+        return masks[text]
 
     return masked
 
@@ -385,11 +399,11 @@ def _fields(call: Call[Any], came: Response | MSpaceError) -> Fields:
     if isinstance(came, MSpaceError):
         return {_NO_REPLY: f"{type(came).__name__}: {came.fault}" if isinstance(came, TransportError) else str(came)}
     try:
-        # As it came: what is compared is masked once that is done.
+        # As it came: by its name alone a part of a secret might be masked, and what is left be known no more.
         model = decode_reply(call, came, str)
     except ServiceError as error:
         kind = failure_kind(error.text) or type(error)
-        if kind is ServerError or came.status in _TELL_NOTHING:
+        if kind is ServerError or (failure_kind(error.text) is None and _tells_nothing(came, error.text)):
             return {_NO_REPLY: f"{kind.__name__}: HTTP {came.status}"}
         return {"failure": error.text if kind is UnrecognisedFailure else kind.__name__}
     except MSpaceError as error:
@@ -402,6 +416,12 @@ def _fields(call: Call[Any], came: Response | MSpaceError) -> Fields:
     for name, record in zip(names, content_of(came).records or [], strict=True):
         fields |= {f"{name}.{field}": value for field, value in record.items()}
     return {"order": ", ".join(names), **fields}
+
+
+def _tells_nothing(came: Response, words: str) -> bool:
+    """Whether a refusal in words that are not documented has nothing to do with what was asked."""
+    is_known = came.status < 300 or came.status in _REFUSE
+    return not is_known or bool(_PASSING.search(words)) or (not words and bool(came.body.strip()))
 
 
 def _each_its_own(names: list[str]) -> list[str]:

@@ -68,7 +68,8 @@ _MOST_HEADERS, _MOST_CODED = 1 << 20, 8
 
 class _Discreet(RedactingFilter):
     """Leaves out what follows a secret in a path, too: to whom a text goes, and the text. So it does with queries,
-    and with that of a reply's head which can't be read, where a connection is not ours: it may repeat what was sent.
+    and with what urllib3 tells of a head that can't be read, by a connection other than ours: it may repeat what was
+    sent.
 
     The APIs have no queries, but a USSD callback's secret may stand in one.
     """
@@ -127,8 +128,8 @@ class _Here(threading.local):
     """The exchange of this thread, for what urllib3 calls of ours."""
 
     progress = _Progress()
-    """Where there is none. Of the class: an `__init__` would run at a thread's first exchange, and a pool that Python
-    collects meanwhile asks within it.
+    """That of a thread without an exchange, which changes nothing of it. It is the class's: an `__init__` would run
+    at a thread's first exchange, and a pool that Python collects meanwhile asks within it.
     """
 
 
@@ -464,7 +465,10 @@ if hasattr(os, "register_at_fork"):
 
 def _heeding_cuts(context: ssl.SSLContext) -> ssl.SSLContext:
     """`context`, but that what was cut no longer looks like what was closed: see `_TellsProgress`."""
-    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    if not isinstance(context, ssl.SSLContext):
+        raise WrongType(f"ssl_context is a {type(context).__name__}: give an ssl.SSLContext")
+    # OpenSSL has it from 3.0 on; before, what was cut never looked so.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     return context
 
 

@@ -63,13 +63,13 @@ class _WithinTime(io.RawIOBase):
 
 
 _MOST_LINES, _LONGEST_LINE = 100, 1 << 16
+# The lines of a reply, as RFC 9112 has a client read what others write. No two parts of one may match the same, as a
+# service that puts in a long run of it would have a search try each place to part it at.
 _STATUS_LINE = re.compile(rb"(HTTP/(?:1\.[0-9]|0\.9))[ \t]+([1-9][0-9]{2})(?:[ \t]([^\0\r\n]*))?\r?\n")
 _HEADER = re.compile(rb"([^\0-\x20:\x7f]+)[ \t]*:([^\0\r\n]*)\r?\n")
 _FOLDED = re.compile(rb"[ \t]([^\0\r\n]*)\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LENGTH = re.compile("[0-9]{1,18}", re.ASCII)
-# The lines of a reply, as RFC 9112 has a client read what others write. No two parts of one may match the same, as a
-# service that puts in a long run of it would have a search try each place to part it at.
 
 
 class Reply(http.client.HTTPResponse):
@@ -85,6 +85,7 @@ class Reply(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, room: float, **kwargs: Any) -> None:
         super().__init__(_WithinTime(sock, room), *args, **kwargs)  # type: ignore[arg-type]  # makefile() is all it calls
+        self._sock = sock
 
     def begin(self) -> None:
         """Read the head."""
@@ -176,7 +177,8 @@ class Reply(http.client.HTTPResponse):
     def _listed(self, name: str) -> list[str]:
         """The members of a header that is a list, in lower case, of all the lines that it has."""
         lines = self.headers.get_all(name, [])
-        return [member.strip(" \t").lower() for line in lines for member in line.split(",")]
+        members = (member.strip(" \t").lower() for line in lines for member in line.split(","))
+        return [member for member in members if member]
 
     # What http.client calls as it reads chunks
 
@@ -192,9 +194,13 @@ class Reply(http.client.HTTPResponse):
         return left
 
     def _read_and_discard_trailer(self) -> None:
-        # Behind the last chunk it is whole, however it ends (RFC 9112, section 9.8).
-        with contextlib.suppress(ssl.SSLEOFError):
+        try:
             super()._read_and_discard_trailer()  # type: ignore[misc]  # it has no types
+        except (OSError, http.client.HTTPException):
+            # Behind the last chunk it is whole, however it ends (RFC 9112, section 9.8). But what may yet come is no
+            # reply to the next request.
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
 
     def _read_next_chunk_size(self) -> int:
         found = _CHUNK_SIZE.fullmatch(self._line())

@@ -206,8 +206,9 @@ class Steps:
         return played
 
     def _save(self, request: UssdRequest, record: _Record, version: int, now: float) -> bool:
-        # Not while its screen runs: the step would be taken for a new one, and the screen would act again.
-        expires = max(now + self._expiry, record.until) + (_REMEMBERED_AFTER if self._shortcuts else 0.0)
+        # From when its screen ends or is given up: a step that nobody remembers would be a new one, and act again.
+        begins = max(now, record.until)
+        expires = begins + self._expiry + (_REMEMBERED_AFTER if self._shortcuts else 0.0)
         return self._sessions.save(request.session_id, record.text(), version=version, expires=expires, now=now)
 
     def _answered(self, record: _Record, step: str, played: Played, now: float) -> _Record:

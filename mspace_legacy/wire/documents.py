@@ -38,7 +38,7 @@ _LONGEST_NUMBER = 18
 """Digits. More would not fit a 64-bit integer, and reading thousands of them takes quadratic time."""
 
 _DEEPEST = 50
-"""Levels of either form. What reads a document may call itself for each, which Python bounds, and JSON does not."""
+"""Levels of either form. What looks through a document may recurse for each, and Python bounds that."""
 
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """XML 1.0, section 2.2: what is not a Char. Named one by one: a set that is the complement of nearly all of Unicode
@@ -68,7 +68,7 @@ def parse_json(text: str, *, unique: bool = False, numbers_as_text: bool = False
 
 
 def _check_depth(value: Any) -> None:
-    # By levels, as a call for each would be what is bounded here.
+    # Level by level: recursion would come to the very limit that this keeps others from.
     level = [value]
     for _ in range(_DEEPEST):
         members = (

@@ -100,7 +100,8 @@ _REFUSING = re.compile(
 _NOT_REFUSING = re.compile(
     r"(?<!not )(?<!not be )(?<!n't be )(?<!to be )\b(?:success|(?:sent|queued|accepted|submitted|delivered|ok)\b)"
     r"|\btopped up\b|\b(?:no|not|0|zero|without)[ _-]?(?:error|fail|reject|den|block|invalid)"
-    r"|\b(?:error|fail|reject|den|block|invalid)\w*(?: \w+)?\s?[:=]\s?(?:0|none|nil)\b",
+    r"|\b(?:(?:error|fail|reject|block)\w*(?: (?:count|messages|numbers|recipients|accounts))?|"
+    r"invalid (?:messages|numbers|recipients|accounts))\s?[:=]\s?(?:0|none|nil)\s*(?=$|[,;.)\]])",
     re.I,
 )
 """What leaves open, beside the words of a failure, that it is none: those of a success, or that there was none."""
@@ -131,14 +132,22 @@ _NOT_FOUND = re.compile(
     r"\b(?:no such|unknown|unable|cannot|could ?n[o']t)\b",
     re.I,
 )
-"""Beside a balance of 0: that it is none."""
-_OF_SOME = re.compile(r"\b(?:some|part(?:ial|ly)?|[1-9][0-9]*|numbers?|recipients?)\b", re.I)
-"""What a failure that is told around messages tells of other recipients alone."""
+"""Beside a balance of nothing, or no accounts: that it is none, or that there are none to be told."""
+_OF_CREDITS = re.compile(r"\b(?:balance|credits?|sms|units?)\b", re.I)
+_OF_SOME = re.compile(
+    r"\b(?:some|partial(?:ly)?|partly|[1-9][0-9]* (?:of|numbers?|recipients?|messages?)|"
+    r"(?:numbers|recipients|messages)[a-z ]{0,20}[:=] ?[1-9])",
+    re.I,
+)
+_OF_ALL = re.compile(r"\b(?:all|every|each|any|none)\b", re.I)
+"""Whom a failure is told of, around the messages of those that were told by themselves."""
 _NO_ERROR = re.compile(
     r"\W*(?:(?:0+|false|none|null|nil|n/?a|ok|(?:no|0)[ _-]?errors?(?: found)?|(?:message sent )?success\w*)\W*)?",
     re.I,
 )
 _PAGE = re.compile(r"(?:\s|<\?[^>]*>|<!--(?:(?!-->).)*-->)*<(?:!doctype|html)", re.I | re.S)
+_LONGEST_PROLOG = 1_000
+"""Bytes of declarations and comments in which a page is looked for that is no XML."""
 _HTTP_FAILURE = re.compile("[45][0-9][0-9]")
 _SUCCEEDED = re.compile(r"\bsuccess", re.IGNORECASE)
 _TOPPED_UP = re.compile(r"successful(?:ly)? top ?up of ([0-9]{1,18}) sms to (.*)", re.IGNORECASE | re.DOTALL)
@@ -327,7 +336,7 @@ def _claims_success(content: Content | None, response: Response) -> bool:
         text = response.text().strip()
         return text[:1] in ("[", "{", "<") and not _is_page(text) and bool(_SAYS_DONE.search(text))
     if content == Content():
-        # Its names mean nothing here.
+        # No name in it is one that is known.
         return _tells_done(response.text())
     records: list[Record] = [*(content.records or ()), *content.spoilt]
     told = (
@@ -390,7 +399,7 @@ def content_of(response: Response, *, unique: bool = False) -> Content:
     if not body:
         raise Unreadable("it is empty")
     if body.startswith(b"<"):
-        if _is_page(body[:_LONGEST_FAILURE].decode("latin-1")):
+        if _is_page(body[:_LONGEST_PROLOG].decode("latin-1")):
             raise Unreadable("it is a page of HTML")
         return _of_element(parse_xml(body))
     text = response.text().removeprefix("\ufeff").strip()
@@ -442,7 +451,7 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
         content.spoilt = list(_buried([members[key] for key in wrapped]))
     content.words = [*_words(record), *content.words]
     # Of an object around others it tells of them all; else it may be one message's.
-    failed = bool(wrapped) and _refuses(record)
+    failed = bool(wrapped) and _refuses(record) and not _is_of_some(record)
     content.is_error = content.is_error or failed or _is_called_failure(members)
     return content
 
@@ -472,7 +481,12 @@ def _tells_error(value: Any) -> bool:
 
 def _refuses(record: Record) -> bool:
     status = record.get("status", "").strip()
-    return bool(_REFUSING.search(status) or _HTTP_FAILURE.fullmatch(status))
+    return bool(_HTTP_FAILURE.fullmatch(status) or (_REFUSING.search(status) and not _NOT_REFUSING.search(status)))
+
+
+def _is_of_some(record: Record) -> bool:
+    words = " ".join(_told_status(record))
+    return bool(_OF_SOME.search(words) and not _OF_ALL.search(words))
 
 
 def _tells_failure(record: Record) -> bool:
@@ -510,7 +524,7 @@ def _of_element(root: Element) -> Content:
     repeated = _repeated(root)
     records = repeated or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
     # As in JSON: of an element around others it tells of them all.
-    failed = _is_called_failure(outermost) or (bool(repeated) and _refuses(outermost))
+    failed = _is_called_failure(outermost) or (bool(repeated) and _refuses(outermost) and not _is_of_some(outermost))
     around = outermost if repeated else {}
     return Content(records=records, around=around, words=_words(outermost), is_error=failed)
 
@@ -561,18 +575,28 @@ def _balance(call: Call[Any], content: Content) -> int:
         raise Unreadable("it may be another account's balance")
     _check_tells_no_failure(record, content.around)
     balance = _number(_field(record, _BALANCE))
-    if balance == 0 and _NOT_FOUND.search(_description(record)):
+    if balance <= 0 and any(map(_tells_of_nobody, (*_told_status(record), *_told_status(content.around)))):
         raise Unreadable("it tells a failure")
     return balance
 
 
+def _tells_of_nobody(words: str) -> bool:
+    """Whether words beside a balance of nothing say that there is none to tell, and not just that it is nothing."""
+    if _NOT_FOUND.search(words):
+        return True
+    is_negative = _NOT_DONE.search(words) and not _NOT_REFUSING.search(words)
+    return bool(is_negative and not _OF_CREDITS.search(words) and not words.isdecimal())
+
+
 def _login(call: Call[Any], content: Content) -> bool:
+    _check_tells_no_failure(content.around)
     if not content.is_error and any(_USER_EXISTS.fullmatch(word) for word in content.words):
         return True
     raise Unreadable("it does not say that the user exists")
 
 
 def _top_up(call: TopUpCall, content: Content) -> TopUp:
+    _check_tells_no_failure(content.around)
     # An account may be named like a failure.
     others = [word for word in content.words if not _TOPPED_UP.fullmatch(word)]
     contradicted = content.is_error or any(map(failure_kind, others)) or any(map(_refuses, content.records or ()))
@@ -599,6 +623,8 @@ def _accounts(content: Content, names: tuple[str, ...]) -> list[tuple[str, int]]
     if any(name in content.around for name in names):
         raise Unreadable("an account stands around others")
     _check_tells_no_failure(content.around)
+    if not content.records and any(map(_NOT_FOUND.search, _told_status(content.around))):
+        raise Unreadable("it tells a failure")
     return [(_field(record, names), _number(_field(record, _BALANCE))) for record in _records(content)]
 
 
@@ -619,6 +645,9 @@ def _delivery_reports(call: DeliveryReports, content: Content) -> list[DeliveryR
     ]
     if not reports:
         raise Unreadable("it holds no report")
+    if any(report.delivered for report in reports):
+        # Else it may say of the delivery that it failed.
+        _check_tells_no_failure(content.around)
     return reports
 
 
@@ -632,8 +661,9 @@ def _sent_messages(call: SendText, content: Content) -> list[SentMessage]:
         raise Unreadable("it tells a failure beside them")
     # Of some, it may well tell that beside what became of the others.
     are_all = len(messages) >= len(call.recipients) or not all(message.recipient for message in messages)
-    is_of_all = are_all or not _OF_SOME.search(_description(content.around))
-    if is_of_all and all(message.outcome is Outcome.ACCEPTED for message in messages):
+    if (are_all or not _is_of_some(content.around)) and all(
+        message.outcome is Outcome.ACCEPTED for message in messages
+    ):
         _check_tells_no_failure(content.around)
     # A record that names its recipient speaks of that one. Where none does, and all tell the same documented
     # failure, they speak of the send as a whole.

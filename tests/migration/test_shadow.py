@@ -411,7 +411,9 @@ def test_an_error_in_place_of_an_answer_is_told() -> None:
     ("status", "body"),
     [(500, b"x"), (503, b""), (502, b"<html>bad gateway"), (200, b"internal service error"), (404, b"<html>old"),
      (404, b""), (403, b"<html>blocked by a firewall"), (429, b"Too Many Requests"), (408, b"Too late"),
-     (200, b"<html>sign in to this network")],
+     (200, b"<html>sign in to this network"), (404, b"Not Found"), (407, b"Proxy authentication required"),
+     (302, b"Moved"), (401, b"<html>sign in"), (200, b"please try again later"), (403, b"Rate limit exceeded"),
+     (200, b'{"error": "timed out"}')],
 )  # fmt: skip
 def test_two_that_tell_nothing_do_not_agree(status: int, body: bytes) -> None:
     silent = Says(json_reply(body, status))
@@ -445,6 +447,29 @@ def test_what_differs_where_it_is_masked_differs() -> None:
         assert not event.equal
         assert compared(old, old, asked).equal
         assert "acme-kenya" not in f"{event!r} {event}".lower()
+
+
+def test_names_that_are_masked_alike_are_still_compared_field_by_field() -> None:
+    asked = asking(SubUsers("u"), password=Secret("hunter22hunter"))
+    names = ("Hunter22Hunter", "hunter22hunter")
+    old, new = (
+        json.dumps([{key: name, "smsBalance": 1, "responseTime": time} for name in names]).encode()
+        for key, time in (("subUserName", "09:00"), ("subAccUser", "09:01"))
+    )
+    assert compared(old, new, asked).equal
+
+
+def test_a_text_that_looks_like_a_mask_is_another() -> None:
+    asked = asking(SubUsers("u"), password=Secret("hunter22hunter"))
+
+    def noted(*notes: str) -> bytes:
+        return json.dumps(
+            [{"subUserName": name, "smsBalance": 1, "note": note} for name, note in zip("xy", notes, strict=True)]
+        ).encode()
+
+    old, new = noted("hunter22hunter", "***"), noted("hunter22hunter", "***#2")
+    assert not compared(old, new, asked).equal
+    assert not compared(new, old, asked).equal
 
 
 def test_accounts_of_one_name_are_told_apart_from_those_that_are_called_like_it() -> None:

@@ -352,6 +352,7 @@ def test_a_connection_is_used_again_as_the_reply_tells(
         "Content-Length: 2\r\nContent-Length: 02\r\n\r\n50",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n50\r\n0\r\n\r\n",
         "Transfer-Encoding: identity, chunked\r\n\r\n2\r\n50\r\n0\r\n\r\n",
+        "Transfer-Encoding: ,chunked,\r\n\r\n2\r\n50\r\n0\r\n\r\n",
     ],
 )
 def test_what_tells_where_a_body_ends(scripted: ScriptedServer, coded: str) -> None:
@@ -360,6 +361,33 @@ def test_what_tells_where_a_body_ends(scripted: ScriptedServer, coded: str) -> N
     assert [network.handle(read(scripted.url)).body for _ in range(2)] == [b"50", b"50"]
     network.close()
     assert scripted.connections == 1
+
+
+CHUNKED_TO_THE_LAST = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n50\r\n0\r\n"
+
+
+@pytest.mark.parametrize("trailer", [b"", b"X: " + b"x" * 70_000 + b"\r\n"])
+@pytest.mark.parametrize("end", ["open", "closed", "reset"])
+def test_behind_the_last_chunk_a_reply_is_whole(scripted: ScriptedServer, trailer: bytes, end: str) -> None:
+    """RFC 9112, section 9.8. What may still come is no reply to the next request."""
+    late = threading.Event()
+
+    def answer(connection: socket.socket) -> bool:
+        connection.sendall(CHUNKED_TO_THE_LAST + trailer)
+        if end == "reset":
+            return reset(connection)
+        if end == "open":
+            late.wait(10)
+            with contextlib.suppress(OSError):
+                connection.sendall(b"\r\n")
+        return False
+
+    scripted.script = [answer, reply(b"7")]
+    network = Network(timeout=1)
+    assert network.handle(read(scripted.url)).body == b"50"
+    late.set()
+    assert network.handle(read(scripted.url)).body == b"7"
+    network.close()
 
 
 @pytest.mark.parametrize("line", ["HTTP/1.1 200 %s\0", "HTTP/1.1 200%s\0", "HTTP/1.1 %s", "HTTP/1.1 200 a%sb\0"])
@@ -991,6 +1019,14 @@ def test_a_proxy_that_can_not_be_right_is_told_without_its_password(
 
 
 # Secrets and settings
+
+
+def test_a_context_of_tls_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(errors.WrongType, match=r"ssl_context is a str: give an ssl\.SSLContext"):
+        Network(ssl_context="x")  # type: ignore[arg-type]  # that is the point
+    # As with OpenSSL before 3.0.
+    monkeypatch.delattr(ssl, "OP_IGNORE_UNEXPECTED_EOF")
+    Network(ssl_context=ssl.create_default_context()).close()
 
 
 @pytest.mark.parametrize("connection", [HTTPConnection, type("Foreign", (HTTPConnection,), {})])

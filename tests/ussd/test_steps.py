@@ -347,10 +347,38 @@ def test_a_step_under_way_is_remembered_longer_than_a_session(sessions: Sessions
         assert begun.wait(10)
         clock.now += 61
         app.respond(body(session="B"))
+        assert acted == ["A", "B"]
         again = threads.submit(app.respond, body(session="A"))
         time.sleep(0.1)
         over.set()
         assert (first.result(20), again.result(20)) == ("END paid", "END paid")
+    assert acted == ["A", "B"]
+
+
+@pytest.mark.parametrize("expiry", [60, 900])
+def test_a_step_that_was_given_up_is_remembered_as_long_as_a_session(
+    expiry: float, sessions: Sessions, clock: Clock
+) -> None:
+    app = UssdApp(sessions=sessions, clock=clock, expiry=expiry, longest_step=300)
+    acted: list[str] = []
+    begun, over = threading.Event(), threading.Event()
+
+    @app.start
+    def start(session: Session, entry: str | None) -> End:
+        acted.append(session.session_id)
+        if session.session_id == "A":
+            begun.set()
+            over.wait(20)
+        return End("paid")
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(app.respond, body(session="A"))
+        assert begun.wait(10)
+        clock.now += 301
+        app.respond(body(session="B"))
+        assert app.respond(body(session="A")) == FAILED
+        over.set()
+        first.result(20)
     assert acted == ["A", "B"]
 
 

@@ -476,6 +476,23 @@ def test_a_failure_around_all_of_the_messages_leaves_them_open() -> None:
         '{"message": "The user does not exist", "balance": 0}',
         '{"statusDescription": "Lookup failed", "data": {"balance": 0}}',
         '{"error": "unavailable", "balance": 7}',
+        *[
+            f'{{"{name}": "{words}", "balance": 0}}'
+            for name in ("message", "status")
+            for words in (
+                "User not registered",
+                "no account with this username",
+                "No record found",
+                "account not active",
+                "Not authorized",
+                "Invalid user: none",
+                "Balance not available",
+                "User does not exist",
+            )
+        ],
+        '{"message": "User not found", "balance": -1}',
+        '{"message": "User not found", "data": {"balance": 0}}',
+        "<r><message>User not found</message><data><balance>0</balance></data></r>",
     ],
 )
 def test_a_balance_that_comes_with_a_failure_is_none(body: str) -> None:
@@ -516,9 +533,54 @@ def test_a_balance_that_is_told_with_more_is_one(body: str) -> None:
     assert read("balance", body) == 50
 
 
-@pytest.mark.parametrize("words", ["Your balance is 0", "Your SMS balance: 0", "no credits", "You can not send"])
+@pytest.mark.parametrize("words", ["Your balance is 0", "Your SMS balance: 0", "no credits", "0", "success"])
 def test_a_balance_of_nothing_is_one(words: str) -> None:
     assert read("balance", json.dumps({"balance": "0", "message": words})) == 0
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        (
+            "subacctopup",
+            '{"message": "Transaction failed", "data": {"description": "Successful Top up of 5 SMS to a"}}',
+        ),
+        ("login", '{"message": "Login failed", "data": {"status": "User exists"}}'),
+        ("deliveryreport", '{"description": "Invalid message id", "message": [{"messageId": "1", "status": "3"}]}'),
+    ],
+)
+def test_a_failure_around_a_success_takes_it_back(operation: str, body: str) -> None:
+    error = failed(operation, body)
+    assert isinstance(error, OutcomeUnknown) == (operation == "subacctopup")
+
+
+def test_a_failure_around_a_report_of_one_is_of_the_delivery() -> None:
+    body = '{"description": "Delivery failed", "message": [{"messageId": "1", "status": "5"}]}'
+    assert [report.delivered for report in read("deliveryreport", body)] == [False]
+
+
+@pytest.mark.parametrize(
+    "words", ["Failed: none of the recipients is valid", "Error: 0 credits remaining", "Rejected: 0 SMS credits left",
+              "Invalid number: 0", "send failed balance=0"],
+)  # fmt: skip
+def test_a_refusal_that_counts_something_else_is_certain(words: str) -> None:
+    (message,) = read("sendtext", json.dumps([{**_DONE, "status": "102", "statusDescription": words}]))
+    assert message.outcome is Outcome.REJECTED
+    assert not isinstance(failed("sendtext", json.dumps({"error": words})), OutcomeUnknown)
+
+
+@pytest.mark.parametrize("status", ["No error", "0 failed", "partial failure", "Errors: 0"])
+def test_a_status_around_messages_that_tells_no_failure_of_all_takes_nothing_back(status: str) -> None:
+    body = {"status": status, "message": [_DONE, {"recipient": "0733", "status": 102}]}
+    assert [message.outcome for message in read("sendtext", json.dumps(body))] == [Outcome.ACCEPTED, Outcome.REJECTED]
+
+
+@pytest.mark.parametrize(
+    "words", ["Request rejected for all numbers", "Error 105: request rejected", "1 of 1 failed, all"]
+)
+def test_a_failure_of_all_leaves_open_the_one_that_is_told(words: str) -> None:
+    assert len(CALLS["sendtext"].recipients) > 1  # type: ignore[attr-defined]
+    assert isinstance(failed("sendtext", json.dumps({"description": words, "message": [_DONE]})), OutcomeUnknown)
 
 
 def test_a_summary_around_accounts_is_no_failure() -> None:
@@ -531,6 +593,7 @@ def test_a_summary_around_accounts_is_no_failure() -> None:
     [
         '{"smsBalance": "500", "subUserName": "main", "children": [{"smsBalance": "20", "subUserName": "a"}]}',
         '{"status": 0, "statusDescription": "Query failed", "subUsers": []}',
+        '{"message": "User not found", "subUsers": []}',
         '[{"smsBalance": "20", "subUserName": "a", "subAccUser": "b"}]',
     ],
 )
