@@ -66,7 +66,7 @@ _MOST_LINES, _LONGEST_LINE = 100, 1 << 16
 # The lines of a reply, as RFC 9112 has a client read what others write. No two parts of one may match the same, as a
 # service that puts in a long run of it would have a search try each place to part it at.
 _STATUS_LINE = re.compile(rb"(HTTP/(?:1\.[0-9]|0\.9))[ \t]+([1-9][0-9]{2})(?:[ \t]([^\0\r\n]*))?\r?\n")
-_HEADER = re.compile(rb"([^\0-\x20:\x7f]+)[ \t]*:([^\0\r\n]*)\r?\n")
+_HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:([^\0\r\n]*)\r?\n")
 _FOLDED = re.compile(rb"[ \t]([^\0\r\n]*)\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LENGTH = re.compile("[0-9]{1,18}", re.ASCII)

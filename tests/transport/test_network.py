@@ -401,6 +401,15 @@ def test_a_status_line_is_read_in_time_that_grows_with_it(scripted: ScriptedServ
     assert time.process_time() - began < 2
 
 
+def test_a_name_that_is_not_ascii_is_no_headers(scripted: ScriptedServer) -> None:
+    """The gateway passes headers on, and behind such a line other clients read no length, and wait for the end."""
+    scripted.script = [
+        raw(b"HTTP/1.1 200 OK\r\nConn\xe5ction: close\r\nContent-Length: 2\r\nX-\xc3\xa9: 1\r\n\r\n50")
+    ]
+    reply = fetch(read(scripted.url))
+    assert (reply.body, [name for name, _ in reply.headers]) == (b"50", ["Content-Length"])
+
+
 def test_a_body_that_is_coded_as_nothing_is_read_by_its_length(scripted: ScriptedServer) -> None:
     scripted.script = [reply(b"50", headers="Transfer-Encoding: Identity\r\n")]
     assert fetch(read(scripted.url)).body == b"50"
