@@ -446,13 +446,13 @@ def _of_object(members: dict[str, Any], wrappings: int) -> Content:
         if content.records == [] and not _is_listing(wrapped[0]):
             content.records = None
         content.around = {**content.around, **record}
+        # Around others, what it tells is for whoever reads them to weigh.
+        content.is_error = content.is_error or (not content.records and _refuses(record))
     else:
         content = Content(records=[record] if not _FIELDS.isdisjoint(record) else None)
         content.spoilt = list(_buried([members[key] for key in wrapped]))
     content.words = [*_words(record), *content.words]
-    # Of an object around others it tells of them all; else it may be one message's.
-    failed = bool(wrapped) and _refuses(record) and not _is_of_some(record)
-    content.is_error = content.is_error or failed or _is_called_failure(members)
+    content.is_error = content.is_error or _is_called_failure(members)
     return content
 
 
@@ -491,7 +491,7 @@ def _is_of_some(record: Record) -> bool:
 
 def _tells_failure(record: Record) -> bool:
     """Whether its status is one, or its words say so and nothing else."""
-    words = _description(record if _tells_error(record.get("error")) else {**record, "error": ""})
+    words = _description(record)
     return _refuses(record) or bool(_REFUSING.search(words) and not _NOT_REFUSING.search(words))
 
 
@@ -523,10 +523,8 @@ def _of_element(root: Element) -> Content:
     outermost = _leaves(root)
     repeated = _repeated(root)
     records = repeated or ([outermost] if not _FIELDS.isdisjoint(outermost) else None)
-    # As in JSON: of an element around others it tells of them all.
-    failed = _is_called_failure(outermost) or (bool(repeated) and _refuses(outermost) and not _is_of_some(outermost))
     around = outermost if repeated else {}
-    return Content(records=records, around=around, words=_words(outermost), is_error=failed)
+    return Content(records=records, around=around, words=_words(outermost), is_error=_is_called_failure(outermost))
 
 
 def _repeated(root: Element) -> list[Record]:

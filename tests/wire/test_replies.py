@@ -474,7 +474,9 @@ def test_a_failure_around_all_of_the_messages_leaves_them_open() -> None:
         '{"statusDescription": "Account not found", "balance": 0}',
         '{"statusDescription": "Lookup failed", "balance": 0}',
         '{"message": "The user does not exist", "balance": 0}',
-        '{"statusDescription": "Lookup failed", "data": {"balance": 0}}',
+        '{"statusDescription": "Lookup failed", "data": {"balance": 7}}',
+        '{"status": "failed", "data": {"balance": 7}}',
+        "<r><status>failed</status><data><balance>7</balance></data></r>",
         '{"error": "unavailable", "balance": 7}',
         *[
             f'{{"{name}": "{words}", "balance": 0}}'
@@ -535,6 +537,7 @@ def test_a_balance_that_is_told_with_more_is_one(body: str) -> None:
 
 @pytest.mark.parametrize("words", ["Your balance is 0", "Your SMS balance: 0", "no credits", "0", "success"])
 def test_a_balance_of_nothing_is_one(words: str) -> None:
+    assert read("balance", json.dumps({"balance": 1, "message": f"no {words}"})) == 1
     assert read("balance", json.dumps({"balance": "0", "message": words})) == 0
 
 
@@ -573,6 +576,27 @@ def test_a_refusal_that_counts_something_else_is_certain(words: str) -> None:
 def test_a_status_around_messages_that_tells_no_failure_of_all_takes_nothing_back(status: str) -> None:
     body = {"status": status, "message": [_DONE, {"recipient": "0733", "status": 102}]}
     assert [message.outcome for message in read("sendtext", json.dumps(body))] == [Outcome.ACCEPTED, Outcome.REJECTED]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"status": "failed", "message": []}', '{"status": "failed", "data": {"message": []}}',
+     '{"data": {"error": "Not today", "message": []}}', '{"error": "Not today", "message": []}',
+     ],
+)  # fmt: skip
+def test_a_failure_around_no_message_is_certain(body: str) -> None:
+    assert not isinstance(failed("sendtext", body), OutcomeUnknown)
+
+
+@pytest.mark.parametrize("around", ['"status": "failed"', '"status": 400', '"message": "Sending failed"'])
+def test_a_failure_around_refusals_leaves_each_its_reason(around: str) -> None:
+    told = ("Invalid number", "Blocked")
+    records = [
+        {"recipient": name, "status": 7, "statusDescription": why} for name, why in zip(("1", "2"), told, strict=True)
+    ]
+    for status in (200, 400):
+        messages = read("sendtext", f'{{{around}, "data": {json.dumps(records)}}}', status)
+        assert [(message.outcome, message.words) for message in messages] == [(Outcome.REJECTED, why) for why in told]
 
 
 @pytest.mark.parametrize(
