@@ -412,7 +412,7 @@ def test_an_error_in_place_of_an_answer_is_told() -> None:
     [(500, b"x"), (503, b""), (502, b"<html>bad gateway"), (200, b"internal service error"), (404, b"<html>old"),
      (404, b""), (403, b"<html>blocked by a firewall"), (429, b"Too Many Requests"), (408, b"Too late"),
      (200, b"<html>sign in to this network"), (404, b"Not Found"), (407, b"Proxy authentication required"),
-     (302, b"Moved"), (401, b"<html>sign in"), (200, b"please try again later"), (403, b"Rate limit exceeded"),
+     (300, b"Choose"), (302, b"Moved"), (401, b"<html>sign in"), (200, b"please try again later"), (403, b"Rate limit exceeded"),
      (200, b'{"error": "timed out"}')],
 )  # fmt: skip
 def test_two_that_tell_nothing_do_not_agree(status: int, body: bytes) -> None:
@@ -470,6 +470,22 @@ def test_a_text_that_looks_like_a_mask_is_another() -> None:
     old, new = noted("hunter22hunter", "***"), noted("hunter22hunter", "***#2")
     assert not compared(old, new, asked).equal
     assert not compared(new, old, asked).equal
+
+
+def test_names_that_are_masked_alike_are_numbered() -> None:
+    asked = asking(SubUsers("u"), password=Secret("acme-kenya-ltd-2019"))
+    balances = {"acme-kenya-ltd": 1, "acme-kenya-l": 2, "acme-kenya-lt": 3}
+    event = compared(accounts(**balances), b"[]", asked)
+    told = {each.field: each.legacy for each in event.differences}
+    assert {name: count for name, count in told.items() if name.endswith("balance")} == {
+        "***.smsbalance": "1", "***#2.smsbalance": "2", "***#3.smsbalance": "3"
+    }  # fmt: skip
+    assert told["order"] == "***, ***, ***"
+
+
+def test_a_name_with_a_dot_is_masked_whole() -> None:
+    event = compared(accounts(**{"kamau.shop": 1}), b"[]", asking(SubUsers("u"), password=Secret("kamau.shop")))
+    assert "kamau" not in repr(event)
 
 
 def test_accounts_of_one_name_are_told_apart_from_those_that_are_called_like_it() -> None:
