@@ -412,7 +412,8 @@ def test_an_error_in_place_of_an_answer_is_told() -> None:
     [(500, b"x"), (503, b""), (502, b"<html>bad gateway"), (200, b"internal service error"), (404, b"<html>old"),
      (404, b""), (403, b"<html>blocked by a firewall"), (429, b"Too Many Requests"), (408, b"Too late"),
      (200, b"<html>sign in to this network"), (404, b"Not Found"), (407, b"Proxy authentication required"),
-     (300, b"Choose"), (302, b"Moved"), (401, b"<html>sign in"), (200, b"please try again later"), (403, b"Rate limit exceeded"),
+     (300, b"Choose"), (302, b"Moved"), (401, b"<html>sign in"), (200, b"please try again later"),
+     (403, b"Rate limit exceeded"),
      (200, b'{"error": "timed out"}')],
 )  # fmt: skip
 def test_two_that_tell_nothing_do_not_agree(status: int, body: bytes) -> None:
