@@ -27,13 +27,15 @@ def _reserve(folder: Path) -> None:
     """
     for kind in ("counter", "histogram"):
         file = folder / f"{kind}_{os.getpid()}.db"
-        try:
-            with file.open("xb") as made:
-                made.write(bytes(_ROOM))
-        except FileExistsError:
+        if file.exists():
             continue
+        # Another process may be asked for the counts meanwhile, and can't read a file that is not whole.
+        made = file.with_suffix(".made")
+        try:
+            made.write_bytes(bytes(_ROOM))
+            made.replace(file)
         except OSError:
-            file.unlink(missing_ok=True)
+            made.unlink(missing_ok=True)
             raise
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,6 +118,31 @@ def test_the_counts_of_several_processes_have_their_room_on_the_disk(
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "gone"))
     with pytest.raises(OSError, match="gone"):
         PrometheusMetrics()
+
+
+def test_what_others_read_is_whole_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever of several processes is asked for the counts reads the files of all of them."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    seen: set[int] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            for file in tmp_path.glob("*.db"):
+                with contextlib.suppress(FileNotFoundError):
+                    seen.add(file.stat().st_size)
+
+    with ThreadPoolExecutor(1) as threads:
+        watching = threads.submit(watch)
+        for _ in range(200):
+            PrometheusMetrics()
+            for file in tmp_path.glob("*.db"):
+                file.unlink()
+        PrometheusMetrics()
+        time.sleep(0.1)
+        over.set()
+        watching.result()
+    assert seen == {1 << 20}
 
 
 def test_the_room_that_is_there_already_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
