@@ -28,7 +28,7 @@ def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
         assert sorted(db.execute("SELECT number FROM one")) == [(number,) for number in range(64)]
 
 
-# A file that even root can't write to.
+# A file that even root can't write to is there in /proc, and nothing portable elsewhere.
 @pytest.mark.skipif(not Path("/proc/version").exists(), reason="this system has no /proc")
 def test_what_is_not_locked_but_cannot_be_written_is_not_waited_for() -> None:
     began = time.monotonic()

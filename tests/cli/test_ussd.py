@@ -121,7 +121,7 @@ def test_an_entry_that_is_no_text_is_refused(url: str) -> None:
     assert "USSD_STRING" in ended.err
 
 
-# The kernel gives bytes for ever.
+# A line without an end comes from a device on Linux, and from nothing portable elsewhere.
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
 def test_an_entry_that_does_not_end_is_refused(url: str) -> None:
     with Path("/dev/zero").open("rb") as endless:

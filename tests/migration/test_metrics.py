@@ -104,7 +104,7 @@ def test_one_page_counts_what_several_processes_did(tmp_path: Path) -> None:
     assert [samples(Response(200, page))[name] for page in pages] == [1, 2]
 
 
-# The system tells what a file takes on the disk.
+# Windows does not tell what a file takes on the disk.
 @pytest.mark.skipif(os.name != "posix", reason="st_blocks is of POSIX")
 def test_the_counts_of_several_processes_have_their_room_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

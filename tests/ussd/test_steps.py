@@ -328,58 +328,54 @@ def test_a_claim_whose_process_died_ends_the_session_and_runs_nothing_again(
     dead.join()
 
 
+class Holding:
+    """A service whose screen acts, and holds the session "A" until it is let go."""
+
+    def __init__(self, sessions: Sessions, clock: Clock, *, expiry: float) -> None:
+        self.app = UssdApp(sessions=sessions, clock=clock, expiry=expiry, longest_step=300)
+        self.acted: list[str] = []
+        self.begun, self.over = threading.Event(), threading.Event()
+
+        @self.app.start
+        def start(session: Session, entry: str | None) -> End:
+            self.acted.append(session.session_id)
+            if session.session_id == "A":
+                self.begun.set()
+                self.over.wait(20)
+            return End("paid")
+
+
 def test_a_step_under_way_is_remembered_longer_than_a_session(sessions: Sessions, clock: Clock) -> None:
     """Another session's step sweeps out what has expired, and a step that is delivered again would act again."""
-    app = UssdApp(sessions=sessions, clock=clock, expiry=60, longest_step=300)
-    acted: list[str] = []
-    begun, over = threading.Event(), threading.Event()
-
-    @app.start
-    def start(session: Session, entry: str | None) -> End:
-        acted.append(session.session_id)
-        if session.session_id == "A":
-            begun.set()
-            over.wait(20)
-        return End("paid")
-
+    holding = Holding(sessions, clock, expiry=60)
+    respond = holding.app.respond
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(app.respond, body(session="A"))
-        assert begun.wait(10)
+        first = threads.submit(respond, body(session="A"))
+        assert holding.begun.wait(10)
         clock.now += 61
-        app.respond(body(session="B"))
-        assert acted == ["A", "B"]
-        again = threads.submit(app.respond, body(session="A"))
+        respond(body(session="B"))
+        again = threads.submit(respond, body(session="A"))
         time.sleep(0.1)
-        over.set()
+        holding.over.set()
         assert (first.result(20), again.result(20)) == ("END paid", "END paid")
-    assert acted == ["A", "B"]
+    assert holding.acted == ["A", "B"]
 
 
 @pytest.mark.parametrize("expiry", [60, 900])
 def test_a_step_that_was_given_up_is_remembered_as_long_as_a_session(
     expiry: float, sessions: Sessions, clock: Clock
 ) -> None:
-    app = UssdApp(sessions=sessions, clock=clock, expiry=expiry, longest_step=300)
-    acted: list[str] = []
-    begun, over = threading.Event(), threading.Event()
-
-    @app.start
-    def start(session: Session, entry: str | None) -> End:
-        acted.append(session.session_id)
-        if session.session_id == "A":
-            begun.set()
-            over.wait(20)
-        return End("paid")
-
+    holding = Holding(sessions, clock, expiry=expiry)
+    respond = holding.app.respond
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(app.respond, body(session="A"))
-        assert begun.wait(10)
+        first = threads.submit(respond, body(session="A"))
+        assert holding.begun.wait(10)
         clock.now += 301
-        app.respond(body(session="B"))
-        assert app.respond(body(session="A")) == FAILED
-        over.set()
+        respond(body(session="B"))
+        assert respond(body(session="A")) == FAILED
+        holding.over.set()
         first.result(20)
-    assert acted == ["A", "B"]
+    assert holding.acted == ["A", "B"]
 
 
 class Stop(BaseException):
